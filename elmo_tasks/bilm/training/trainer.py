@@ -1,0 +1,274 @@
+"""Training of a biLM with truncated back-propagation through time and carried states (paper.md A.8)."""
+
+import json
+import math
+import signal
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Callable, Iterable, Optional
+
+import torch
+
+from elmo_tasks.bilm.lstm import LSTMState
+from elmo_tasks.bilm.model import BiLM
+from elmo_tasks.bilm.training.checkpoint import read_checkpoint, write_checkpoint
+from elmo_tasks.bilm.training.config import TrainingConfig
+from elmo_tasks.bilm.training.corpus import Batcher, SentenceStream, count_corpus, find_shards
+from elmo_tasks.bilm.training.export import VOCABULARY_NAME, export
+from elmo_tasks.bilm.training.language_model import BidirectionalLanguageModel
+from elmo_tasks.bilm.training.perplexity import Perplexity, perplexity
+from elmo_tasks.bilm.training.softmax import LogUniformSampler, Softmax
+from elmo_tasks.bilm.training.vocabulary import Vocabulary
+from elmo_tasks.errors import InputError
+
+LOG_NAME = "log.jsonl"
+
+# Adagrad's accumulators start here (bilm-tf).
+_INITIAL_ACCUMULATOR = 1.0
+
+
+def _print(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+class Trainer:
+    """
+    One training run: ``run`` begins it, or goes on from the checkpoint in its output folder.
+
+    A run that was cut short and continued gives the same weights on the CPU as one that was not: the checkpoint holds
+    weights, accumulators, LSTM states, where both text streams stand and all random states.
+
+    Parameters
+    ----------
+    config : what to do.
+    say : where progress lines go.
+    """
+
+    def __init__(self, config: TrainingConfig, say: Callable[[str], None] = _print) -> None:
+        self.config = config
+        self._say = say
+        self.folder = Path(config.output)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{self.folder}: the output folder cannot be made ({error.strerror}).") from error
+        if config.threads is not None:
+            torch.set_num_threads(config.threads)
+        self.device = torch.device(config.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.shards = find_shards(config.corpus)
+        self._checkpoint = read_checkpoint(self.folder)
+        if self._checkpoint is not None and self._checkpoint["fingerprint"] != config.fingerprint():
+            raise InputError(
+                f"{self.folder}: holds the checkpoint of a run with another configuration; name another output folder "
+                "or remove that one."
+            )
+        self._count()
+        self.vocabulary = self._vocabulary()
+        torch.manual_seed(config.seed)
+        sampler = None
+        if 0 < config.negative_samples < len(self.vocabulary):
+            sampler = LogUniformSampler(len(self.vocabulary), config.negative_samples, config.seed + 3)
+        options = config.options
+        softmax = Softmax(len(self.vocabulary), options.projection_dim, sampler)
+        self.model = BidirectionalLanguageModel(BiLM(options), softmax, config.dropout).to(self.device)
+        self.optimizer = torch.optim.Adagrad(
+            self.model.parameters(), lr=config.learning_rate, initial_accumulator_value=_INITIAL_ACCUMULATOR, eps=0.0
+        )
+        # The directions shuffle apart: in training they read different text (bilm-tf).
+        self.streams = [SentenceStream(self.shards, config.seed + direction + 1) for direction in (0, 1)]
+        self.batcher = Batcher(
+            self.streams[0],
+            self.streams[1],
+            self.vocabulary.id,
+            config.batch_size,
+            config.unroll_steps,
+            options.max_characters_per_token,
+        )
+        self.state: LSTMState = self.model.initial_state(config.batch_size)
+        self.batches_done = 0
+        self._seconds_before = 0.0
+        self.stopped = False
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Batches of one pass: a sentence of n words takes n + 1 places of a row."""
+        places = self.num_tokens + self.num_sentences
+        return max(1, places // (self.config.batch_size * self.config.unroll_steps))
+
+    def run(self) -> dict[str, Perplexity]:
+        """
+        Train to the last epoch, export, and measure perplexity on the held-out files.
+
+        Returns
+        -------
+        The held-out perplexities by name and state policy (``name/reset``, ``name/carry``); empty if the run was
+        stopped by a signal before its end (it is then continued by calling it again).
+        """
+        if self._checkpoint is not None:
+            self._restore(self._checkpoint)
+            self._checkpoint = None
+        total = round(self.config.epochs * self.batches_per_epoch)
+        self._say(
+            f"{self.num_sentences:,} sentences, {self.num_tokens:,} tokens in {len(self.shards)} shards; vocabulary "
+            f"{len(self.vocabulary):,}; {total:,} batches of {self.config.batch_size} x {self.config.unroll_steps}; "
+            f"{self.batches_done:,} done; on {self.device}"
+        )
+        self._train(total)
+        if self.stopped:
+            self._say(f"stopped after {self.batches_done:,} batches; the same command goes on from here")
+            return {}
+        export(self.model, self.vocabulary, self.folder, self.config.weights_dtype)
+        results = {}
+        for name, path in self.config.heldout.items():
+            for policy in ("reset", "carry"):
+                results[f"{name}/{policy}"] = measured = perplexity(self.model, self.vocabulary, path, policy)
+                self._say(f"{name}: {measured}")
+                self._log({"heldout": name, **measured.to_dict()})
+        return results
+
+    def _train(self, total: int) -> None:
+        previous = {number: signal.signal(number, self._request_stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        self.model.train()
+        started = saved = time.monotonic()
+        seconds_before = self._seconds_before
+        first = self.batches_done
+        losses: list[torch.Tensor] = []
+        try:
+            while self.batches_done < total and not self.stopped:
+                losses.append(self.step())
+                if self.batches_done % self.config.log_every == 0 or self.batches_done == total:
+                    elapsed = time.monotonic() - started
+                    self._report(losses, total, (self.batches_done - first) / elapsed)
+                    losses = []
+                if self.config.evaluate_every and self.batches_done % self.config.evaluate_every == 0:
+                    self._evaluate()
+                if time.monotonic() - saved > 60 * self.config.checkpoint_minutes:
+                    self._seconds_before = seconds_before + time.monotonic() - started
+                    self.save()
+                    saved = time.monotonic()
+            self._seconds_before = seconds_before + time.monotonic() - started
+            if self.batches_done > first:
+                self.save()
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def step(self) -> torch.Tensor:
+        """One batch: loss, gradient, update. Gives the (sampled) loss per target, in nats."""
+        batch = next(self.batcher).to(self.device)
+        loss, self.state = self.model(batch, self.state)
+        self.optimizer.zero_grad(set_to_none=True)
+        # bilm-tf takes the gradient of the loss times the number of steps.
+        (loss * self.config.unroll_steps).backward()
+        clip_gradients(self.model.parameters(), self.config.max_gradient_norm)
+        self.optimizer.step()
+        self.batches_done += 1
+        return loss.detach()
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        sampler = self.model.softmax.sampler
+        content = {
+            "fingerprint": self.config.fingerprint(),
+            "config": {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self.config).items()},
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "hidden": self.state.hidden,
+            "cell": self.state.cell,
+            "streams": [stream.state() for stream in self.streams],
+            "rows": [direction.rows for direction in self.batcher.directions],
+            "sampler": None if sampler is None else sampler.generator.get_state(),
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+            "batches_done": self.batches_done,
+            "num_sentences": self.num_sentences,
+            "num_tokens": self.num_tokens,
+            "seconds": self._seconds_before,
+        }
+        write_checkpoint(self.folder, content)
+
+    def _restore(self, content: dict[str, Any]) -> None:
+        self.model.load_state_dict(content["model"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.state = LSTMState(content["hidden"].to(self.device), content["cell"].to(self.device))
+        for stream, state in zip(self.streams, content["streams"]):
+            stream.restore(state)
+        for direction, rows in zip(self.batcher.directions, content["rows"]):
+            direction.rows = [list(row) for row in rows]
+        if self.model.softmax.sampler is not None:
+            self.model.softmax.sampler.generator.set_state(content["sampler"])
+        torch.set_rng_state(content["random"])
+        if self.device.type == "cuda" and content["random_cuda"] is not None:
+            torch.cuda.set_rng_state(content["random_cuda"], self.device)
+        self.batches_done = content["batches_done"]
+        self._seconds_before = content["seconds"]
+
+    def _count(self) -> None:
+        if self._checkpoint is not None:
+            self.num_sentences: int = self._checkpoint["num_sentences"]
+            self.num_tokens: int = self._checkpoint["num_tokens"]
+        else:
+            self._say(f"counting {len(self.shards)} shards")
+            self.num_sentences, self.num_tokens = count_corpus(self.shards)
+
+    def _vocabulary(self) -> Vocabulary:
+        written = self.folder / VOCABULARY_NAME
+        if self._checkpoint is not None and written.exists():
+            return Vocabulary.from_file(written)
+        if self.config.vocabulary is not None:
+            vocabulary = Vocabulary.from_file(self.config.vocabulary, self.config.vocabulary_size)
+        else:
+            vocabulary = Vocabulary.from_corpus(self.shards, self.config.vocabulary_size)
+        vocabulary.write(written)
+        return vocabulary
+
+    def _request_stop(self, number: int, frame: Any) -> None:
+        self.stopped = True
+
+    def _report(self, losses: list[torch.Tensor], total: int, batches_per_second: float) -> None:
+        loss = float(torch.stack(losses).mean())
+        tokens_per_second = batches_per_second * self.config.batch_size * self.config.unroll_steps
+        left = (total - self.batches_done) / batches_per_second
+        self._say(
+            f"batch {self.batches_done:,} of {total:,} (epoch {self.batches_done / self.batches_per_epoch:.2f}): "
+            f"loss {loss:.4f}, perplexity {math.exp(min(loss, 50.0)):.1f} (estimated: sampled softmax, dropout), "
+            f"{tokens_per_second:,.0f} tokens/s, {_clock(left)} left"
+        )
+        self._log({"batch": self.batches_done, "loss": loss, "tokens_per_second": tokens_per_second})
+
+    def _evaluate(self) -> None:
+        for name, path in self.config.heldout.items():
+            measured = perplexity(self.model, self.vocabulary, path, "carry", self.config.heldout_sentences)
+            self._say(f"{name}, first {self.config.heldout_sentences:,} sentences: {measured}")
+            self._log({"batch": self.batches_done, "heldout": name, **measured.to_dict()})
+
+    def _log(self, entry: dict[str, Any]) -> None:
+        with open(self.folder / LOG_NAME, "a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+
+
+def clip_gradients(parameters: Iterable[torch.nn.Parameter], max_norm: float) -> Optional[torch.Tensor]:
+    """Scale all gradients, sparse ones too, so that their common norm is at most ``max_norm``; 0 does nothing."""
+    gradients = []
+    for parameter in parameters:
+        if parameter.grad is not None:
+            if parameter.grad.is_sparse:
+                # The rows of one word are summed before they count, as in bilm-tf.
+                parameter.grad = parameter.grad.coalesce()
+                gradients.append(parameter.grad.values())
+            else:
+                gradients.append(parameter.grad)
+    if not max_norm or not gradients:
+        return None
+    norm = torch.stack([gradient.square().sum() for gradient in gradients]).sum().sqrt()
+    scale = (max_norm / norm).clamp(max=1.0)
+    for gradient in gradients:
+        gradient.mul_(scale)
+    return norm
+
+
+def _clock(seconds: float) -> str:
+    minutes = int(seconds // 60)
+    return f"{minutes // 60}:{minutes % 60:02d} h" if minutes >= 60 else f"{minutes}:{int(seconds) % 60:02d} min"

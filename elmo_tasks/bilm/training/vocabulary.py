@@ -1,0 +1,92 @@
+"""The words a biLM predicts: a file of one word a line, the most frequent first."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Iterable, Iterator, Optional, Sequence
+
+from elmo_tasks.bilm.characters import BEGIN_SENTENCE, END_SENTENCE, UNKNOWN
+from elmo_tasks.bilm.training.corpus import open_text, read_sentences
+from elmo_tasks.errors import InputError
+
+SPECIAL_WORDS = (BEGIN_SENTENCE, END_SENTENCE, UNKNOWN)
+
+# bilm-tf skips such a line in its vocabulary files.
+_IGNORED_LINE = "!!!MAXTERMID"
+
+
+class Vocabulary:
+    """
+    Words and their ids; id 0, 1 and 2 are begin of sentence, end of sentence and unknown.
+
+    The sampled softmax takes words from a log-uniform law over the ids, so they must stand in falling frequency.
+    """
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.words = list(words)
+        self._ids = {word: number for number, word in enumerate(self.words)}
+        self.begin_id, self.end_id, self.unknown_id = (self._ids[word] for word in SPECIAL_WORDS)
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def id(self, word: str) -> int:
+        """The id of a word, or of ``<UNK>``."""
+        return self._ids.get(word, self.unknown_id)
+
+    @classmethod
+    def from_file(cls, path: str | Path, max_size: Optional[int] = None) -> "Vocabulary":
+        """
+        Read a vocabulary file, plain, ``.gz`` or ``.xz``; of a longer one the first ``max_size`` lines.
+
+        Raises
+        ------
+        InputError
+            With the line: the first three are not ``<S>``, ``</S>``, ``<UNK>``, or a word is empty or comes twice.
+        """
+        words: list[str] = []
+        seen: dict[str, int] = {}
+        for number, line in _numbered(path):
+            word = line.strip()
+            if word == _IGNORED_LINE:
+                continue
+            if len(words) == max_size:
+                break
+            if len(words) < len(SPECIAL_WORDS) and word != SPECIAL_WORDS[len(words)]:
+                raise InputError(
+                    f"{path}:{number}: found {word!r}, expected {SPECIAL_WORDS[len(words)]}: a vocabulary begins with "
+                    f"the lines {', '.join(SPECIAL_WORDS)}."
+                )
+            if not word:
+                raise InputError(f"{path}:{number}: an empty line in the vocabulary; expected one word a line.")
+            if word in seen:
+                raise InputError(f"{path}:{number}: the word {word!r} stands in line {seen[word]} already.")
+            seen[word] = number
+            words.append(word)
+        if len(words) <= len(SPECIAL_WORDS):
+            raise InputError(f"{path}: {len(words)} lines, expected {', '.join(SPECIAL_WORDS)} and at least one word.")
+        return cls(words)
+
+    @classmethod
+    def from_corpus(cls, shards: Sequence[Path], max_size: Optional[int] = None, min_count: int = 1) -> "Vocabulary":
+        """Count the words of a corpus: by falling count, words of equal count by code points."""
+        counts: Counter[str] = Counter()
+        for shard in shards:
+            for sentence in read_sentences(shard):
+                counts.update(sentence)
+        return cls(_by_frequency(counts, max_size, min_count))
+
+    def write(self, path: str | Path) -> None:
+        """Write one word a line."""
+        Path(path).write_text("".join(word + "\n" for word in self.words), encoding="utf-8")
+
+
+def _numbered(path: str | Path) -> Iterator[tuple[int, str]]:
+    with open_text(path) as file:
+        yield from enumerate(file, start=1)
+
+
+def _by_frequency(counts: Counter[str], max_size: Optional[int], min_count: int) -> list[str]:
+    ranked: Iterable[tuple[str, int]] = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    words = [word for word, count in ranked if count >= min_count and word not in SPECIAL_WORDS]
+    room = len(words) if max_size is None else max_size - len(SPECIAL_WORDS)
+    return [*SPECIAL_WORDS, *words[:room]]
