@@ -1,0 +1,50 @@
+"""Fixes of the `allennlp` program itself."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import wraps
+from types import ModuleType
+
+from elmo_tasks.user_mistakes import end_with, user_mistake, wants_trace
+
+PLUGIN = "elmo_tasks.plugin"
+
+
+@contextmanager
+def known_plugin(module: ModuleType) -> Iterator[None]:
+    """
+    What: the `allennlp` command, and its workers, load our plugin in any folder.
+
+    Where: common/plugins.py, DEFAULT_PLUGINS, the names that need no plugins file.
+    Why: AllenNLP knows of no entry points; otherwise each folder or home needs a file with our name in it.
+    Until: AllenNLP finds plugins by entry points.
+    """
+    yield
+    if PLUGIN not in module.DEFAULT_PLUGINS:
+        module.DEFAULT_PLUGINS = (*module.DEFAULT_PLUGINS, PLUGIN)  # type: ignore[attr-defined]
+
+
+@contextmanager
+def one_sentence_for_mistakes(module: ModuleType) -> Iterator[None]:
+    """
+    What: an `InputError` ends the `allennlp` command with its sentence and status 2; any other exception is AllenNLP's.
+
+    Where: commands/__init__.py, `main`.
+    Why: our readers and models say what is wrong with which line of which file; below forty lines of trace nobody
+    finds it. `ELMO_TASKS_TRACEBACK=1` shows the trace.
+    Until: AllenNLP knows an exception for users' mistakes.
+    """
+    yield
+    run = module.main
+
+    @wraps(run)
+    def main(prog: str | None = None) -> None:
+        try:
+            run(prog)
+        except Exception as error:
+            sentence = user_mistake(error)
+            if sentence is None or wants_trace():
+                raise
+            end_with(sentence)
+
+    module.main = main  # type: ignore[attr-defined]

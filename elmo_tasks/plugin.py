@@ -1,0 +1,24 @@
+"""
+What AllenNLP loads: the one place that imports every component which registers itself under a name.
+
+`elmo_tasks.bridge` makes this module known to the `allennlp` command; in a program of one's own, `import
+elmo_tasks.plugin` registers everything.
+"""
+
+import elmo_tasks.bridge
+from elmo_tasks.extras import require_allennlp
+
+require_allennlp()
+
+# After the bridge, since each of these imports AllenNLP.
+import elmo_tasks.commands.subcommands
+import elmo_tasks.embedding.embedder
+import elmo_tasks.embedding.indexer
+import elmo_tasks.embedding.word_indexer
+import elmo_tasks.reproduce.announcement
+import elmo_tasks.tasks.sst5.model
+import elmo_tasks.tasks.sst5.predictor
+import elmo_tasks.tasks.sst5.reader
+from elmo_tasks.reproduce import profile
+
+profile.publish()
