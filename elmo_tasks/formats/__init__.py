@@ -1,0 +1,1 @@
+"""File formats and label codings that two or more tasks use."""

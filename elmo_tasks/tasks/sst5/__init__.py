@@ -1,0 +1,1 @@
+"""SST-5: sentiment of a sentence in five classes, the biattentive classification network."""

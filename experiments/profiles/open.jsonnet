@@ -1,0 +1,34 @@
+// Real data that is free to have, in place of what the paper used under licence. The files lie in the folder that
+// ELMO_TASKS_DATA names (without it: the folder data of the repository).
+local data = std.extVar('ELMO_TASKS_DATA');
+
+{
+  name: 'open',
+  description: 'free real data, vectors and biLM of the same open text; not the data of the paper for every task',
+
+  word_vectors: {
+    file: data + '/glove/skipgram.open.100d.txt.xz',
+    lowercase: true,
+    map_treebank_tokens: true,
+    where: 'skip-gram vectors of 100 dimensions from the open raw text, in the text format of GloVe; any vectors in '
+           + 'that format will do.',
+  },
+
+  bilm: {
+    options_file: '../../models/open/options.json',
+    weights_file: '../../models/open/weights.hdf5',
+    map_treebank_tokens: true,
+    where: 'train one on the same raw text: python -m elmo_tasks.bilm.training CONFIG.',
+  },
+  bilm_random: $.bilm { weights_file: '../../models/open/random.hdf5' },
+  bilm_shuffled: $.bilm { weights_file: '../../models/open/shuffled.hdf5' },
+
+  tasks: {
+    sst5: {
+      train: data + '/data/sst5/train.txt.xz',
+      dev: data + '/data/sst5/dev.txt.xz',
+      test: data + '/data/sst5/test.txt.xz',
+      where: 'https://nlp.stanford.edu/sentiment/trainDevTestTrees_PTB.zip (xz-compress its three files).',
+    },
+  },
+}

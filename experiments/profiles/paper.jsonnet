@@ -1,0 +1,30 @@
+// The files of the paper, as their publishers hand them out, in the folder that ELMO_TASKS_DATA names (without it: the
+// folder data of the repository).
+local data = std.extVar('ELMO_TASKS_DATA');
+local elmo = 'elmo_2x4096_512_2048cnn_2xhighway';
+
+{
+  name: 'paper',
+  description: "the paper's data, GloVe 840B and the released original ELMo",
+
+  word_vectors: {
+    file: data + '/glove.840B.300d.zip',
+    where: 'https://nlp.stanford.edu/data/glove.840B.300d.zip (2.0 GB; stays zipped).',
+  },
+
+  bilm: {
+    options_file: data + '/elmo/%s_options.json' % elmo,
+    weights_file: data + '/elmo/%s_weights.hdf5' % elmo,
+    where: 'https://allennlp.s3.amazonaws.com/models/elmo/2x4096_512_2048cnn_2xhighway/%s_options.json '
+           % elmo + 'and %s_weights.hdf5 beside it (375 MB).' % elmo,
+  },
+
+  tasks: {
+    sst5: {
+      train: data + '/trees/train.txt',
+      dev: data + '/trees/dev.txt',
+      test: data + '/trees/test.txt',
+      where: 'https://nlp.stanford.edu/sentiment/trainDevTestTrees_PTB.zip (unpack it there: it holds the folder trees).',
+    },
+  },
+}

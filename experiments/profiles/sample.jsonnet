@@ -1,0 +1,34 @@
+// The sample world of fixtures/sample: in the repository, generated, small. For trying things out in minutes.
+{
+  name: 'sample',
+  description: 'only the sample world, generated sentences: results say nothing about language',
+
+  word_vectors: { file: '../../fixtures/sample/vectors.txt.gz', lowercase: true, map_treebank_tokens: true },
+
+  bilm: {
+    options_file: '../../fixtures/sample/bilm/options.json',
+    weights_file: '../../fixtures/sample/bilm/weights.hdf5',
+    map_treebank_tokens: true,
+  },
+  // controls: the same size with random weights, and trained on the same text with its words shuffled
+  bilm_random: $.bilm { weights_file: '../../fixtures/sample/bilm_random/weights.hdf5' },
+  bilm_shuffled: $.bilm { weights_file: '../../fixtures/sample/bilm_shuffled/weights.hdf5' },
+
+  tasks: {
+    sst5: {
+      train: '../../fixtures/sample/sst5/train.txt',
+      dev: '../../fixtures/sample/sst5/dev.txt',
+      test: '../../fixtures/sample/sst5/test.txt',
+      // for speed
+      sizes: {
+        pre_encode_feedforward: { hidden_dims: 48 },
+        encoder: { hidden_size: 48 },
+        integrator: { hidden_size: 48 },
+        output: { hidden_dims: [96, 48] },
+      },
+      training: {
+        trainer: { optimizer: { lr: 0.002 }, num_epochs: 6 },
+      },
+    },
+  },
+}
