@@ -5,8 +5,8 @@ A word is its UTF-8 bytes between two word markers, filled up with a padding cha
 bilm-tf's training code, so that 0 means "no token here": a byte b is b + 1.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Sequence
 
 import numpy as np
 import torch

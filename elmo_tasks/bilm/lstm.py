@@ -6,7 +6,8 @@ still have a token. ``batch_sizes[t]`` is the number of such rows. The backward 
 own end, so that both directions have the same ``batch_sizes`` and run as one.
 """
 
-from typing import Any, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -189,10 +190,10 @@ class _Recurrence(torch.autograd.Function):
         hidden: torch.Tensor,
         cell: torch.Tensor,
         state_weight: torch.Tensor,
-        projection: Optional[torch.Tensor],
+        projection: torch.Tensor | None,
         batch_sizes: tuple[int, ...],
-        cell_clip: Optional[float],
-        projection_clip: Optional[float],
+        cell_clip: float | None,
+        projection_clip: float | None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         needs_gradient = any(ctx.needs_input_grad)
         cells = cell.size(2)
@@ -293,7 +294,7 @@ class _Recurrence(torch.autograd.Function):
         return grad_gates, grad_hidden, grad_cell, grad_state_weight, grad_projection, None, None, None
 
 
-def _inside(values: torch.Tensor, bound: Optional[float]) -> Optional[torch.Tensor]:
+def _inside(values: torch.Tensor, bound: float | None) -> torch.Tensor | None:
     if bound is None:
         return None
     magnitude = values.abs()

@@ -1,8 +1,8 @@
 """The biLM: character ids in, all layers out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional, Sequence
 
 import numpy as np
 import torch
@@ -58,7 +58,7 @@ class BiLM(nn.Module):
         self.lstm = BidirectionalLSTM(options)
         markers = [word_to_ids(word, options.max_characters_per_token) for word in (BEGIN_SENTENCE, END_SENTENCE)]
         self.register_buffer("markers", torch.tensor(markers), persistent=False)
-        self._carried: Optional[LSTMState] = None
+        self._carried: LSTMState | None = None
 
     @property
     def num_layers(self) -> int:

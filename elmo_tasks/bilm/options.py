@@ -1,9 +1,10 @@
 """The options file of a biLM: what it says, checked."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Mapping, Optional
+from typing import Any
 
 from elmo_tasks.errors import InputError
 
@@ -39,8 +40,8 @@ class BiLMOptions:
     cell_dim: int
     projection_dim: int
     num_lstm_layers: int = 2
-    cell_clip: Optional[float] = 3.0
-    projection_clip: Optional[float] = 3.0
+    cell_clip: float | None = 3.0
+    projection_clip: float | None = 3.0
     use_skip_connections: bool = True
     activation: str = "relu"
     max_characters_per_token: int = 50
@@ -177,7 +178,7 @@ class _Fields:
             raise InputError(f"{self.source}: {name} is {value!r}, expected a whole number of at least {minimum}.")
         return value
 
-    def clip(self, name: str) -> Optional[float]:
+    def clip(self, name: str) -> float | None:
         value = self.value(name, default=None)
         if value is None:
             return None

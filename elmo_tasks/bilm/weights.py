@@ -5,9 +5,10 @@ One list of entries, each a data set and the tensor it belongs to, serves readin
 """
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Iterator
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np

@@ -2,15 +2,15 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Optional, Sequence
 
 from elmo_tasks.bilm.training.config import TrainingConfig
 from elmo_tasks.bilm.training.trainer import Trainer
 from elmo_tasks.errors import InputError
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, train; 0 when the training has ended, 130 when it was stopped, 2 for bad input."""
     parser = argparse.ArgumentParser(
         prog="python -m elmo_tasks.bilm.training",

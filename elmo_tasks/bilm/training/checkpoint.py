@@ -3,7 +3,7 @@
 import os
 import pickle
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import torch
 
@@ -34,7 +34,7 @@ def write_checkpoint(folder: Path, content: dict[str, Any]) -> None:
         raise InputError(f"{path}: the checkpoint cannot be written ({error}); the one before is kept.") from error
 
 
-def read_checkpoint(folder: Path) -> Optional[dict[str, Any]]:
+def read_checkpoint(folder: Path) -> dict[str, Any] | None:
     """
     The folder's checkpoint, or ``None``. Nothing but tensors and plain types is unpickled.
 

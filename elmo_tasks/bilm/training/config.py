@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from elmo_tasks.bilm.options import BiLMOptions
 from elmo_tasks.errors import InputError
@@ -30,6 +30,8 @@ class TrainingConfig:
     vocabulary : file of one word a line; without it the corpus is counted.
     vocabulary_size : at most so many words of it.
     dropout, learning_rate, max_gradient_norm, batch_size, unroll_steps : as in the paper's program.
+    state_reset_probability : chance of a row to begin a batch with zero states instead of the carried ones. The paper's
+        program has none, 0; a biLM that is to be used with the state policy ``reset`` needs some (docs/findings.md).
     negative_samples : words of the sampled softmax; 0 takes the full softmax.
     epochs : passes over the corpus; may be a fraction.
     seed : of weights, shuffling, sampling and dropout.
@@ -46,13 +48,14 @@ class TrainingConfig:
     corpus: tuple[str, ...]
     output: str
     model: dict[str, Any]
-    vocabulary: Optional[str] = None
-    vocabulary_size: Optional[int] = None
+    vocabulary: str | None = None
+    vocabulary_size: int | None = None
     dropout: float = 0.1
     learning_rate: float = 0.2
     max_gradient_norm: float = 10.0
     batch_size: int = 128
     unroll_steps: int = 20
+    state_reset_probability: float = 0.0
     negative_samples: int = 8192
     epochs: float = 10
     seed: int = 1
@@ -61,8 +64,8 @@ class TrainingConfig:
     evaluate_every: int = 0
     checkpoint_minutes: float = 10.0
     log_every: int = 100
-    device: Optional[str] = None
-    threads: Optional[int] = None
+    device: str | None = None
+    threads: int | None = None
     weights_dtype: str = "float32"
 
     @property
@@ -109,12 +112,22 @@ class TrainingConfig:
         content = {key: value for key, value in asdict(self).items() if key not in _FREE_FIELDS}
         for key in ("corpus", "vocabulary"):
             value = content[key]
-            content[key] = [Path(item).name for item in value] if isinstance(value, tuple) else value and Path(value).name
+            content[key] = (
+                [Path(item).name for item in value] if isinstance(value, tuple) else value and Path(value).name
+            )
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-_NUMBERS = ("dropout", "learning_rate", "max_gradient_norm", "epochs", "checkpoint_minutes")
-_INTEGERS = ("batch_size", "unroll_steps", "negative_samples", "seed", "heldout_sentences", "evaluate_every", "log_every")
+_NUMBERS = ("dropout", "state_reset_probability", "learning_rate", "max_gradient_norm", "epochs", "checkpoint_minutes")
+_INTEGERS = (
+    "batch_size",
+    "unroll_steps",
+    "negative_samples",
+    "seed",
+    "heldout_sentences",
+    "evaluate_every",
+    "log_every",
+)
 
 
 def _check_type(path: Path, key: str, value: Any) -> None:
@@ -146,7 +159,9 @@ def _evaluate(path: Path) -> Any:
     try:
         import _jsonnet
     except ImportError as error:
-        raise InputError(f"{path}: Jsonnet is not installed; run 'pip install jsonnet' or write the file as .json.") from error
+        raise InputError(
+            f"{path}: Jsonnet is not installed; run 'pip install jsonnet' or write the file as .json."
+        ) from error
     try:
         return json.loads(_jsonnet.evaluate_file(str(path)))
     except RuntimeError as error:

@@ -9,9 +9,10 @@ import glob
 import gzip
 import lzma
 import random
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Iterator, Optional, Sequence, cast
+from typing import IO, Any, cast
 
 import numpy as np
 import torch
@@ -42,7 +43,9 @@ def find_shards(patterns: Sequence[str | Path]) -> list[Path]:
     for pattern in patterns:
         found = sorted(glob.glob(str(pattern)))
         if not found:
-            raise InputError(f"{pattern}: no such file; expected the shards of the corpus, one tokenised sentence a line.")
+            raise InputError(
+                f"{pattern}: no such file; expected the shards of the corpus, one tokenised sentence a line."
+            )
         shards.extend(Path(name) for name in found)
     return shards
 
@@ -97,7 +100,7 @@ class SentenceStream:
         self._sentences: list[list[str]] = []
         self._position = 0
         # Shard and state of the generator before its sentences were shuffled: enough to have them again.
-        self._current: Optional[int] = None
+        self._current: int | None = None
         self._state_before: Any = None
 
     def __next__(self) -> list[str]:

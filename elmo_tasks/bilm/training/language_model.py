@@ -1,6 +1,6 @@
 """The biLM as it is trained: encoder, LSTMs and softmax over packed text, with the paper's dropout places."""
 
-from typing import Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import nn

@@ -1,10 +1,11 @@
 """Held-out perplexity of a biLM: full softmax, both directions, everything said that the figure depends on."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Optional, Sequence
+from typing import Any
 
 import torch
 
@@ -59,7 +60,7 @@ def perplexity(
     vocabulary: Vocabulary,
     path: str | Path,
     state_policy: str = "reset",
-    max_sentences: Optional[int] = None,
+    max_sentences: int | None = None,
 ) -> Perplexity:
     """
     Perplexity on a file of tokenised sentences.

@@ -5,9 +5,10 @@ import math
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Callable, Iterable, Optional
+from typing import Any
 
 import torch
 
@@ -158,7 +159,7 @@ class Trainer:
     def step(self) -> torch.Tensor:
         """One batch: loss, gradient, update. Gives the (sampled) loss per target, in nats."""
         batch = next(self.batcher).to(self.device)
-        loss, self.state = self.model(batch, self.state)
+        loss, self.state = self.model(batch, self._forgetful(self.state))
         self.optimizer.zero_grad(set_to_none=True)
         # bilm-tf takes the gradient of the loss times the number of steps.
         (loss * self.config.unroll_steps).backward()
@@ -166,6 +167,14 @@ class Trainer:
         self.optimizer.step()
         self.batches_done += 1
         return loss.detach()
+
+    def _forgetful(self, state: LSTMState) -> LSTMState:
+        """The state with some rows begun anew, so that the model knows zero states too (docs/findings.md)."""
+        if not self.config.state_reset_probability:
+            return state
+        kept = torch.rand(self.config.batch_size) >= self.config.state_reset_probability
+        factor = kept.to(self.device, state.hidden.dtype).unsqueeze(1)
+        return LSTMState(state.hidden * factor, state.cell * factor)
 
     def save(self) -> None:
         """Write the checkpoint."""
@@ -249,7 +258,7 @@ class Trainer:
             file.write(json.dumps(entry) + "\n")
 
 
-def clip_gradients(parameters: Iterable[torch.nn.Parameter], max_norm: float) -> Optional[torch.Tensor]:
+def clip_gradients(parameters: Iterable[torch.nn.Parameter], max_norm: float) -> torch.Tensor | None:
     """Scale all gradients, sparse ones too, so that their common norm is at most ``max_norm``; 0 does nothing."""
     gradients = []
     for parameter in parameters:

@@ -1,8 +1,8 @@
 """The words a biLM predicts: a file of one word a line, the most frequent first."""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Iterable, Iterator, Optional, Sequence
 
 from elmo_tasks.bilm.characters import BEGIN_SENTENCE, END_SENTENCE, UNKNOWN
 from elmo_tasks.bilm.training.corpus import open_text, read_sentences
@@ -34,7 +34,7 @@ class Vocabulary:
         return self._ids.get(word, self.unknown_id)
 
     @classmethod
-    def from_file(cls, path: str | Path, max_size: Optional[int] = None) -> "Vocabulary":
+    def from_file(cls, path: str | Path, max_size: int | None = None) -> "Vocabulary":
         """
         Read a vocabulary file, plain, ``.gz`` or ``.xz``; of a longer one the first ``max_size`` lines.
 
@@ -67,7 +67,7 @@ class Vocabulary:
         return cls(words)
 
     @classmethod
-    def from_corpus(cls, shards: Sequence[Path], max_size: Optional[int] = None, min_count: int = 1) -> "Vocabulary":
+    def from_corpus(cls, shards: Sequence[Path], max_size: int | None = None, min_count: int = 1) -> "Vocabulary":
         """Count the words of a corpus: by falling count, words of equal count by code points."""
         counts: Counter[str] = Counter()
         for shard in shards:
@@ -85,7 +85,7 @@ def _numbered(path: str | Path) -> Iterator[tuple[int, str]]:
         yield from enumerate(file, start=1)
 
 
-def _by_frequency(counts: Counter[str], max_size: Optional[int], min_count: int) -> list[str]:
+def _by_frequency(counts: Counter[str], max_size: int | None, min_count: int) -> list[str]:
     ranked: Iterable[tuple[str, int]] = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     words = [word for word, count in ranked if count >= min_count and word not in SPECIAL_WORDS]
     room = len(words) if max_size is None else max_size - len(SPECIAL_WORDS)
