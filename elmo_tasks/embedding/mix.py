@@ -1,7 +1,5 @@
 """The weighted sum of a biLM's layers that a task learns: equation 1 of the paper."""
 
-from typing import Optional
-
 import torch
 from torch import nn
 
@@ -48,7 +46,7 @@ class LayerMix(nn.Module):
         layers: str = "all",
         do_layer_norm: bool = False,
         trainable: bool = True,
-        l2: Optional[float] = None,
+        l2: float | None = None,
     ) -> None:
         super().__init__()
         if layers not in LAYER_CHOICES:
@@ -58,7 +56,7 @@ class LayerMix(nn.Module):
         self.num_layers = num_layers
         self.do_layer_norm = do_layer_norm
         self.l2 = l2
-        self.weights: Optional[nn.Parameter]
+        self.weights: nn.Parameter | None
         if layers == "all":
             self.weights = nn.Parameter(torch.zeros(num_layers), requires_grad=trainable)
         else:
@@ -99,7 +97,7 @@ class LayerMix(nn.Module):
                 mixed = mixed + factor * self._normalised(layer, mask)
         return mixed.masked_fill(~mask.unsqueeze(-1), 0.0)
 
-    def penalty(self) -> Optional[torch.Tensor]:
+    def penalty(self) -> torch.Tensor | None:
         """``l2 * ||w||^2``, a scalar, or None where there is nothing to penalise (no ``l2``, or w frozen or absent)."""
         self._penalty_was_asked_for = True
         if not self.l2 or self.weights is None or not self.weights.requires_grad:
@@ -128,14 +126,14 @@ class LayerMix(nn.Module):
             )
 
 
-def mix_penalty(module: nn.Module) -> Optional[torch.Tensor]:
+def mix_penalty(module: nn.Module) -> torch.Tensor | None:
     """The sum of the penalties of all mixes inside ``module``, a scalar, or None if no mix has one."""
     penalties = [mix.penalty() for mix in module.modules() if isinstance(mix, LayerMix)]
     due = [penalty for penalty in penalties if penalty is not None]
     return torch.stack(due).sum() if due else None
 
 
-def add_mix_penalty(module: nn.Module, penalty: Optional[torch.Tensor]) -> Optional[torch.Tensor]:
+def add_mix_penalty(module: nn.Module, penalty: torch.Tensor | None) -> torch.Tensor | None:
     """
     ``penalty`` and that of the mixes inside ``module``.
 

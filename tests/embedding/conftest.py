@@ -1,4 +1,4 @@
-"""A small biLM in files, with weights so large that its states reach their bounds, and sentences for it."""
+"""A small biLM in files, with weights so large that its cells reach their bound, and sentences for it."""
 
 import json
 from dataclasses import dataclass
@@ -45,13 +45,13 @@ class BiLMFiles:
 
 
 def write_bilm(folder: Path, seed: int = 5, options: dict[str, Any] = OPTIONS) -> BiLMFiles:
-    """A biLM of random weights; layer outputs have a standard deviation of 0.3 and more, and both clips bind."""
+    """A biLM of random weights, so large that layers have a standard deviation over 0.3 and cells reach their bound."""
     torch.manual_seed(seed)
     bilm = BiLM(BiLMOptions.from_dict(options))
     with torch.no_grad():
         for name, parameter in bilm.named_parameters():
             if name.startswith("lstm"):
-                parameter.mul_(4.0)
+                parameter.mul_(3.0)
             elif name.startswith("encoder.filters"):
                 parameter.mul_(12.0)
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """The mix against a loop in float64, and the two ways of its penalty into AllenNLP's loss."""
 
-from typing import Any, Optional
+from typing import Any
 
 import pytest
 import torch
@@ -135,7 +135,7 @@ def test_mix_refuses_what_it_does_not_know() -> None:
 class TwoMixes(Model):
     """A model that is two mixes; ``adds_penalty`` as the project's models do."""
 
-    def __init__(self, l2: Optional[float], regularizer: Optional[RegularizerApplicator], adds_penalty: bool = True):
+    def __init__(self, l2: float | None, regularizer: RegularizerApplicator | None, adds_penalty: bool = True):
         super().__init__(Vocabulary(), regularizer)
         self.mix = LayerMix(3, l2=l2)
         self.output_mix = LayerMix(3, l2=l2)
@@ -147,7 +147,7 @@ class TwoMixes(Model):
     def forward(self, layers: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor]:
         return {"loss": (self.mix(layers, mask) * self.output_mix(layers, mask).cos()).mean()}
 
-    def get_regularization_penalty(self) -> Optional[torch.Tensor]:
+    def get_regularization_penalty(self) -> torch.Tensor | None:
         penalty = super().get_regularization_penalty()
         return add_mix_penalty(self, penalty) if self.adds_penalty else penalty
 
