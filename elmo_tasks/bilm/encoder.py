@@ -46,7 +46,7 @@ class CharacterEncoder(nn.Module):
         nn.init.uniform_(self.embedding.weight, -1.0, 1.0)
         with torch.no_grad():
             self.embedding.weight[0].zero_()
-        for matrix, bias in zip(self.filters, self.filter_biases):
+        for matrix, bias in zip(self.filters, self.filter_biases, strict=True):
             if self.options.activation == "relu":
                 nn.init.uniform_(matrix, -0.05, 0.05)
             else:
@@ -88,7 +88,9 @@ class CharacterEncoder(nn.Module):
         characters = self.embedding(character_ids).reshape(num_words, num_characters * dim)
         activation = torch.relu if self.options.activation == "relu" else torch.tanh
         outputs = []
-        for (width, _), matrix, bias in zip(self.options.filters, self.filters, self.filter_biases):
+        for (width, _), matrix, bias in zip(
+            self.options.filters, self.filters, self.filter_biases, strict=True
+        ):
             # (num_words, num_windows, width * character_dim)
             windows = characters.unfold(1, width * dim, dim)
             outputs.append(activation((windows @ matrix).amax(dim=1) + bias))

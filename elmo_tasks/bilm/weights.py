@@ -4,7 +4,6 @@ Weight files of biLMs: HDF5 in the layout that bilm-tf writes and AllenNLP reads
 One list of entries, each a data set and the tensor it belongs to, serves reading, checking and writing.
 """
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import h5py
 import numpy as np
 import torch
 
+from elmo_tasks.bilm.writing import written_aside
 from elmo_tasks.errors import InputError
 
 if TYPE_CHECKING:
@@ -157,17 +157,24 @@ def _check_surplus(file: h5py.File, known: set[str], path: str | Path) -> None:
 
 
 def save_weights(bilm: "BiLM", path: str | Path, dtype: str = "float32") -> None:
-    """Write all weights of ``bilm`` to ``path``, complete or not at all."""
+    """
+    Write all weights of ``bilm`` to ``path``, complete or not at all; the same weights make the same bytes.
+
+    In a ``float16`` file the LSTMs' biases stay float32: readers add the forget bias of 1 to the numbers as they find
+    them, and in float16 that sum is another one. Such a file is compressed too.
+
+    Raises
+    ------
+    InputError
+        If ``dtype`` is another one, a weight is not finite in it, or the file cannot be written.
+    """
     if dtype not in _DTYPES:
         raise InputError(f"dtype is {dtype!r}, expected 'float32' or 'float16'.")
-    aside = f"{path}.part-{os.getpid()}"
-    try:
-        with h5py.File(aside, "w") as file:
-            for entry in _entries(bilm):
-                file.create_dataset(entry.name, data=entry.write().astype(dtype))
-        os.replace(aside, path)
-    except OSError as error:
-        raise InputError(f"{path}: the weight file cannot be written ({error}).") from error
-    finally:
-        if os.path.exists(aside):
-            os.unlink(aside)
+    packed = {"compression": "gzip", "shuffle": True} if dtype == "float16" else {}
+    with written_aside(path) as aside, h5py.File(aside, "w") as file:
+        for entry in _entries(bilm):
+            with np.errstate(over="ignore"):
+                values = entry.write().astype("float32" if entry.name.endswith("/B") else dtype)
+            if not np.isfinite(values).all():
+                raise InputError(f"{path}: {entry.name} has weights that are not finite as {dtype}; nothing is written.")
+            file.create_dataset(entry.name, data=values, **packed)

@@ -20,12 +20,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("config", help="JSON or Jsonnet file (see docs/training-a-bilm.md)")
     parser.add_argument("--output", help="folder to write to, in place of the configuration's")
     parser.add_argument("--device", help="cpu or cuda, in place of the configuration's")
+    parser.add_argument(
+        "--finish",
+        action="store_true",
+        help="train no further: export what the checkpoint holds and measure its held-out perplexity",
+    )
     options = parser.parse_args(arguments)
     try:
         config = TrainingConfig.from_file(options.config)
         given = {key: value for key in ("output", "device") if (value := getattr(options, key)) is not None}
         trainer = Trainer(replace(config, **given))
-        trainer.run()
+        if options.finish:
+            trainer.finish()
+        else:
+            trainer.run()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

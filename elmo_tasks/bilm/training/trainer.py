@@ -100,16 +100,14 @@ class Trainer:
 
     def run(self) -> dict[str, Perplexity]:
         """
-        Train to the last epoch, export, and measure perplexity on the held-out files.
+        Train to the last epoch, then :meth:`finish`.
 
         Returns
         -------
-        The held-out perplexities by name and state policy (``name/reset``, ``name/carry``); empty if the run was
-        stopped by a signal before its end (it is then continued by calling it again).
+        What :meth:`finish` returns; nothing if the run was stopped by a signal before its end (it is then continued by
+        the same call in a new trainer).
         """
-        if self._checkpoint is not None:
-            self._restore(self._checkpoint)
-            self._checkpoint = None
+        self._resume()
         total = round(self.config.epochs * self.batches_per_epoch)
         self._say(
             f"{self.num_sentences:,} sentences, {self.num_tokens:,} tokens in {len(self.shards)} shards; vocabulary "
@@ -120,14 +118,30 @@ class Trainer:
         if self.stopped:
             self._say(f"stopped after {self.batches_done:,} batches; the same command goes on from here")
             return {}
+        return self.finish()
+
+    def finish(self) -> dict[str, Perplexity]:
+        """
+        Export the weights as they are, and measure perplexity on the held-out files.
+
+        Returns
+        -------
+        The held-out perplexities by name and state policy, ``name/reset`` and ``name/carry``.
+        """
+        self._resume()
         export(self.model, self.vocabulary, self.folder, self.config.weights_dtype)
         results = {}
         for name, path in self.config.heldout.items():
             for policy in ("reset", "carry"):
                 results[f"{name}/{policy}"] = measured = perplexity(self.model, self.vocabulary, path, policy)
                 self._say(f"{name}: {measured}")
-                self._log({"heldout": name, **measured.to_dict()})
+                self._log({"batch": self.batches_done, "heldout": name, **measured.to_dict()})
         return results
+
+    def _resume(self) -> None:
+        if self._checkpoint is not None:
+            self._restore(self._checkpoint)
+            self._checkpoint = None
 
     def _train(self, total: int) -> None:
         previous = {number: signal.signal(number, self._request_stop) for number in (signal.SIGTERM, signal.SIGINT)}
