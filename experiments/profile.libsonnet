@@ -1,8 +1,11 @@
 // Where data, word vectors and biLM come from: the profile of ELMO_TASKS_PROFILE (sample, open, paper or a path), as
 // elmo_tasks/reproduce/profile.py published it when the plugin was loaded. What a config does not use may be missing.
-local published = std.parseJson(std.extVar('ELMO_TASKS_PROFILE_JSON'));
-local resolved = if std.objectHas(published, 'error') then error published['error'] else published;
-local usable(entry) = if std.objectHas(entry, 'error') then error entry['error'] else entry;
+
+// A sentence for the user, marked as such for the `allennlp` command, which then ends with it alone.
+local fail(sentence) = error '\nelmo_tasks.errors.InputError: ' + sentence;
+local usable(entry) = if std.objectHas(entry, 'error') then fail(entry['error']) else entry;
+
+local resolved = usable(std.parseJson(std.extVar('ELMO_TASKS_PROFILE_JSON')));
 
 local seed_text = std.extVar('ELMO_TASKS_SEED');
 local is_number = seed_text != '' && std.all([std.member('0123456789', c) for c in std.stringChars(seed_text)]);
@@ -40,12 +43,12 @@ std.trace('elmo_tasks uses the profile %(name)s: %(description)s' % resolved, {
   // paths of a task's files
   task(name)::
     if std.objectHas(resolved.tasks, name) then usable(resolved.tasks[name])
-    else error "profile '%s' (%s) has no data for the task %s; it has: %s" % [
+    else fail("profile '%s' (%s) has no data for the task %s; it has: %s." % [
       resolved.name,
       resolved.file,
       name,
       std.join(', ', std.objectFields(resolved.tasks)),
-    ],
+    ]),
 
   // what the profile wants otherwise than the paper for a task: sizes of the model, training
   overrides(name):: lay_over({ model: $.task(name).sizes } + $.task(name).training),
@@ -54,5 +57,5 @@ std.trace('elmo_tasks uses the profile %(name)s: %(description)s' % resolved, {
 
   seed:
     if is_number then std.parseInt(seed_text)
-    else error "ELMO_TASKS_SEED is '%s', expected a whole number such as 13370" % seed_text,
+    else fail("ELMO_TASKS_SEED is '%s', expected a whole number such as 13370." % seed_text),
 })

@@ -37,6 +37,7 @@ _VECTOR_KEYS = ("file", "dim", "lowercase", "map_treebank_tokens", "where")
 _BILM_KEYS = ("options_file", "weights_file", "map_treebank_tokens", "where")
 # Every other key of a task is the path of one of its files, under the name that the task's configs use.
 _TASK_KEYS = ("where", "sizes", "training")
+_TRAINING_KEYS = ("dataset_reader", "data_loader", "validation_data_loader", "trainer")
 _TOP_KEYS = ("name", "description", "word_vectors", *_BILM_ENTRIES, "tasks")
 
 
@@ -239,6 +240,7 @@ class _Resources:
         for key, value in laid_over.items():
             if not isinstance(value, dict):
                 raise InputError(f"{self._path}: {entry}.{key} is {value!r}, expected an object.")
+        _check_keys(laid_over["training"], _TRAINING_KEYS, f"{self._path}: {entry}.training")
         return {**files, **laid_over}
 
     def _files(self, entry: str, content: dict[str, Any], keys: tuple[str, ...]) -> list[str]:
