@@ -1,6 +1,7 @@
 """The context-independent part of a biLM: character convolutions, highway layers, projection."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -37,7 +38,8 @@ class CharacterEncoder(nn.Module):
             nn.Parameter(torch.empty(width * options.character_dim, number)) for width, number in options.filters
         )
         self.filter_biases = nn.ParameterList(nn.Parameter(torch.zeros(number)) for _, number in options.filters)
-        self.highways = nn.ModuleList(Highway(size) for _ in range(options.num_highway))
+        highways = [Highway(size) for _ in range(options.num_highway)]
+        self.highways: Sequence[Highway] = nn.ModuleList(highways)  # type: ignore[assignment]
         self.projection = nn.Linear(size, options.projection_dim) if size != options.projection_dim else None
         self.reset_parameters()
 
@@ -88,9 +90,7 @@ class CharacterEncoder(nn.Module):
         characters = self.embedding(character_ids).reshape(num_words, num_characters * dim)
         activation = torch.relu if self.options.activation == "relu" else torch.tanh
         outputs = []
-        for (width, _), matrix, bias in zip(
-            self.options.filters, self.filters, self.filter_biases, strict=True
-        ):
+        for (width, _), matrix, bias in zip(self.options.filters, self.filters, self.filter_biases, strict=True):
             # (num_words, num_windows, width * character_dim)
             windows = characters.unfold(1, width * dim, dim)
             outputs.append(activation((windows @ matrix).amax(dim=1) + bias))

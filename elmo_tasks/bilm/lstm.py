@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.autograd.function import once_differentiable
 
 from elmo_tasks.bilm.options import BiLMOptions
 
@@ -55,6 +56,8 @@ class ProjectedLSTMLayer(nn.Module):
 
     Gates stand in the order input, forget, output, candidate, so that the three sigmoids are one run of memory.
     """
+
+    forget_bias: torch.Tensor
 
     def __init__(self, options: BiLMOptions) -> None:
         super().__init__()
@@ -127,7 +130,8 @@ class BidirectionalLSTM(nn.Module):
     def __init__(self, options: BiLMOptions) -> None:
         super().__init__()
         self.options = options
-        self.layers = nn.ModuleList(ProjectedLSTMLayer(options) for _ in range(options.num_lstm_layers))
+        layers = [ProjectedLSTMLayer(options) for _ in range(options.num_lstm_layers)]
+        self.layers: Sequence[ProjectedLSTMLayer] = nn.ModuleList(layers)  # type: ignore[assignment]
 
     def forward(
         self, first_gates: torch.Tensor, batch_sizes: Sequence[int], state: LSTMState, dropout: float = 0.0
@@ -184,7 +188,7 @@ class _Recurrence(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         input_gates: torch.Tensor,
         hidden: torch.Tensor,
@@ -240,7 +244,8 @@ class _Recurrence(torch.autograd.Function):
         return output, current
 
     @staticmethod
-    def backward(ctx: Any, grad_output: torch.Tensor, grad_last_cell: torch.Tensor) -> Any:  # type: ignore[override]
+    @once_differentiable
+    def backward(ctx: Any, grad_output: torch.Tensor, grad_last_cell: torch.Tensor) -> Any:
         gates, output, cells_before, tanh_cells, last_cell, hidden, state_weight, projection = ctx.saved_tensors
         cells = cells_before.size(2)
         batch_sizes: tuple[int, ...] = ctx.batch_sizes

@@ -48,6 +48,8 @@ class BiLM(nn.Module):
         goes on from the states that the same row of the batch before ended with, as the released programs do.
     """
 
+    markers: torch.Tensor
+
     def __init__(self, options: BiLMOptions, state_policy: str = "reset") -> None:
         super().__init__()
         if state_policy not in STATE_POLICIES:

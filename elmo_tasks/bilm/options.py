@@ -1,6 +1,7 @@
 """The options file of a biLM: what it says, checked."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,13 +95,15 @@ class BiLMOptions:
         fields = _Fields(content, source)
         if "char_cnn" not in fields.content:
             raise InputError(
-                f"{source}: no 'char_cnn' object, so this is a biLM over a fixed vocabulary; only character biLMs are supported."
+                f"{source}: no 'char_cnn' object, so this is a biLM over a fixed vocabulary; only character biLMs are "
+                "supported."
             )
         num_characters = fields.integer("char_cnn.n_characters", default=NUM_CHARACTERS_PREDICTION)
         if num_characters not in (NUM_CHARACTERS_TRAINING, NUM_CHARACTERS_PREDICTION):
             raise InputError(
-                f"{source}: char_cnn.n_characters is {num_characters}, expected {NUM_CHARACTERS_TRAINING} (256 bytes, begin and end of "
-                f"sentence, begin and end of word, padding) or {NUM_CHARACTERS_PREDICTION} (the same and a row for 'no token')."
+                f"{source}: char_cnn.n_characters is {num_characters}, expected {NUM_CHARACTERS_TRAINING} (256 bytes, begin "
+                "and end of sentence, begin and end of word, padding) or "
+                f"{NUM_CHARACTERS_PREDICTION} (the same and a row for 'no token')."
             )
         activation = fields.value("char_cnn.activation", default="relu")
         if activation not in _ACTIVATIONS:
@@ -182,7 +185,8 @@ class _Fields:
         value = self.value(name, default=None)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not 0 < value < math.inf:
             raise InputError(f"{self.source}: {name} is {value!r}, expected a positive number or null.")
         return float(value)
 

@@ -1,4 +1,4 @@
-"""Where the tokens of padded sentences stand when they are packed by length, and which words of a batch are the same."""
+"""Where the tokens of padded sentences stand when packed by length, and which words of a batch are the same."""
 
 import torch
 

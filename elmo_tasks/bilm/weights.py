@@ -44,11 +44,11 @@ class _Entry:
     transposed: bool = False
 
     def read(self, array: np.ndarray) -> None:
-        values = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+        values = torch.from_numpy(array)
         values = _reorder(values, self.gates, _FILE_TO_OURS)
         if self.transposed:
             values = values.t()
-        for target, part in zip(self.targets, values.chunk(len(self.targets))):
+        for target, part in zip(self.targets, values.chunk(len(self.targets)), strict=True):
             target.copy_(part.reshape(target.shape))
 
     def write(self) -> np.ndarray:
@@ -70,7 +70,8 @@ def _entries(bilm: "BiLM") -> Iterator[_Entry]:
     dim, size = options.character_dim, options.num_filters
     cells, projected = options.cell_dim, options.projection_dim
     yield _Entry("char_embed", (261, dim), (encoder.embedding.weight[1:],))
-    for i, ((width, number), matrix, bias) in enumerate(zip(options.filters, encoder.filters, encoder.filter_biases)):
+    convolutions = zip(options.filters, encoder.filters, encoder.filter_biases, strict=True)
+    for i, ((width, number), matrix, bias) in enumerate(convolutions):
         yield _Entry(f"CNN/W_cnn_{i}", (1, width, dim, number), (matrix,))
         yield _Entry(f"CNN/b_cnn_{i}", (number,), (bias,))
     for i, highway in enumerate(encoder.highways):
@@ -94,7 +95,7 @@ def _entries(bilm: "BiLM") -> Iterator[_Entry]:
 
 def load_weights(bilm: "BiLM", path: str | Path) -> None:
     """
-    Read all weights of ``bilm`` from ``path``.
+    Read all weights of ``bilm`` from ``path``; if that fails, the model is left as it was.
 
     Raises
     ------
@@ -103,16 +104,19 @@ def load_weights(bilm: "BiLM", path: str | Path) -> None:
         floating-point, not finite; or present although the options have no place for it.
     """
     _check_signature(path)
+    entries = list(_entries(bilm))
     try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise InputError(f"{path}: not a complete HDF5 file ({error}); fetch or export it again.") from error
-    with file, torch.no_grad():
-        entries = list(_entries(bilm))
-        known = {entry.name for entry in entries}
-        _check_surplus(file, known, path)
-        for entry in entries:
-            entry.read(_read(file, entry, path))
+        with h5py.File(path, "r") as file:
+            _check_surplus(file, {entry.name for entry in entries}, path)
+            arrays = [_read(file, entry, path) for entry in entries]
+    except (OSError, RuntimeError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{path}: the HDF5 file is damaged or cut short ({reason}); fetch or export it again."
+        ) from error
+    with torch.no_grad():
+        for entry, array in zip(entries, arrays, strict=True):
+            entry.read(array)
 
 
 def _read(file: h5py.File, entry: _Entry, path: str | Path) -> np.ndarray:
@@ -126,18 +130,16 @@ def _read(file: h5py.File, entry: _Entry, path: str | Path) -> np.ndarray:
         )
     if found.dtype.kind != "f":
         raise InputError(f"{path}: the data set {entry.name} holds {found.dtype}, expected floating-point numbers.")
-    try:
-        array = found[...]
-    except OSError as error:
-        raise InputError(f"{path}: the data set {entry.name} cannot be read ({error}).") from error
+    with np.errstate(over="ignore"):
+        array = found[...].astype(np.float32)
     if not np.isfinite(array).all():
-        raise InputError(f"{path}: the data set {entry.name} holds values that are not finite.")
+        raise InputError(f"{path}: the data set {entry.name} holds numbers that are not finite (NaN or infinite).")
     return array
 
 
 def _check_signature(path: str | Path) -> None:
     try:
-        with open(path, "rb") as file:
+        with Path(path).open("rb") as file:
             start = file.read(8)
     except OSError as error:
         raise InputError(f"{path}: the biLM's weight file cannot be read ({error.strerror}).") from error
@@ -176,5 +178,5 @@ def save_weights(bilm: "BiLM", path: str | Path, dtype: str = "float32") -> None
             with np.errstate(over="ignore"):
                 values = entry.write().astype("float32" if entry.name.endswith("/B") else dtype)
             if not np.isfinite(values).all():
-                raise InputError(f"{path}: {entry.name} has weights that are not finite as {dtype}; nothing is written.")
+                raise InputError(f"{path}: {entry.name} would hold numbers that are not finite as {dtype}.")
             file.create_dataset(entry.name, data=values, **packed)

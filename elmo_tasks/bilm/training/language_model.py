@@ -48,11 +48,9 @@ class BidirectionalLanguageModel(nn.Module):
         return functional.dropout(outputs[-1], self.dropout, self.training), final.detach()
 
     def forward(self, batch: Batch, state: LSTMState) -> tuple[torch.Tensor, LSTMState]:
-        """
-        Loss of a batch, the mean of the two directions' mean losses in nats, and the final state.
-        """
+        """Loss of a batch, the mean of the two directions' mean losses in nats, and the final state."""
         outputs, final = self.outputs(batch, state)
-        losses = [self.softmax(rows, targets.flatten()) for rows, targets in zip(outputs, batch.targets)]
+        losses = [self.softmax(rows, targets.flatten()) for rows, targets in zip(outputs, batch.targets, strict=True)]
         return (losses[0] + losses[1]) / 2, final
 
     def sentence_losses(

@@ -105,7 +105,7 @@ def _reset(model: BidirectionalLanguageModel, vocabulary: Vocabulary, sentences:
             ids = [vocabulary.begin_id, *(vocabulary.id(word) for word in sentence), vocabulary.end_id]
             targets[row, : len(ids)] = torch.tensor(ids)
         losses = model.sentence_losses(batch, targets.to(device))
-        sums = [total + float(part.sum(dtype=torch.float64)) for total, part in zip(sums, losses)]
+        sums = [total + float(part.sum(dtype=torch.float64)) for total, part in zip(sums, losses, strict=True)]
         count += int((targets[:, 1:] >= 0).sum())
         unknown += int((targets == vocabulary.unknown_id).sum())
     return sums, count, unknown

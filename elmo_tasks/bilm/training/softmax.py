@@ -92,7 +92,7 @@ class Softmax(nn.Module):
     def full(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Each target's loss with the full softmax, ``(n,)``; 0 where there is no target."""
         losses = []
-        for rows, wanted in zip(outputs.split(_FULL_CHUNK), targets.split(_FULL_CHUNK)):
+        for rows, wanted in zip(outputs.split(_FULL_CHUNK), targets.split(_FULL_CHUNK), strict=True):
             logits = torch.addmm(self.bias.weight.squeeze(1), rows, self.weight.weight.t())
             losses.append(functional.cross_entropy(logits, wanted, ignore_index=NO_TARGET, reduction="none"))
         return torch.cat(losses) if losses else outputs.new_zeros(0)
