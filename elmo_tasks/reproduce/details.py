@@ -1,0 +1,161 @@
+"""What stands beneath a row of the table: all arms, the tests of the difference, each run, the learned mixes."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from elmo_tasks.reproduce.arms import NOTHING, ArmRuns, TaskRuns, gain, spread
+from elmo_tasks.reproduce.layout import Block, Column, Grid, Lines
+from elmo_tasks.reproduce.plan import PlannedRun
+from elmo_tasks.reproduce.progress import duration
+from elmo_tasks.reproduce.results import Mix, Result
+from elmo_tasks.reproduce.statistics import ROUNDS, difference, paired_randomisation
+from elmo_tasks.reproduce.suite import BASELINE, ELMO
+
+
+def details(task: TaskRuns) -> list[Block]:
+    """All that is known of a task beyond its row."""
+    blocks: list[Block] = [_arms(task), *_tests(task), _runs(task)]
+    if mixes := list(_mixes(task)):
+        blocks += ["Learned weights of the biLM's layers, the lowest first:", Lines(mixes)]
+    return blocks
+
+
+def _arms(task: TaskRuns) -> Grid:
+    columns = [
+        Column("arm"),
+        Column("n", right=True),
+        Column("dev"),
+        Column("test"),
+        Column("over the baseline"),
+        Column("ELMo over it"),
+        Column("epochs", right=True),
+        Column("best", right=True),
+        Column("time a run", right=True),
+    ]
+    rows = []
+    for arm in task.arms.values():
+        done, scores = arm.done, arm.test_scores
+        rows.append(
+            [
+                arm.title,
+                str(len(done)),
+                spread(arm.dev_scores, task.decimals),
+                spread(scores, task.decimals),
+                gain(scores, task.scores(BASELINE), task.decimals) if arm.name != BASELINE else "",
+                gain(task.scores(ELMO), scores, task.decimals) if arm.name != ELMO else "",
+                _mean(done, lambda result: result.epochs or 0),
+                _mean(done, lambda result: result.best_epoch or 0),
+                duration(float(np.mean([result.seconds for result in done]))) if done else NOTHING,
+            ]
+        )
+    return Grid(columns, rows)
+
+
+def _mean(done: Sequence[Result], value: Callable[[Result], float]) -> str:
+    return f"{np.mean([value(result) for result in done]):.1f}" if done else NOTHING
+
+
+def _tests(task: TaskRuns) -> Iterator[Block]:
+    """What the two main arms' difference is worth: over seeds, over test items, and apart for groups of items."""
+    if BASELINE not in task.arms or ELMO not in task.arms:
+        return
+    baseline, elmo = task.arms[BASELINE], task.arms[ELMO]
+    fewest = min(len(baseline.done), len(elmo.done))
+    if fewest == 1:
+        yield "A single seed has no deviation, and nothing is claimed from it."
+    if fewest < 2:
+        return
+    lines = []
+    found = difference(elmo.test_scores, baseline.test_scores)
+    if found.p_value is not None:
+        lines.append(
+            f"Over seeds: {gain(elmo.test_scores, baseline.test_scores, task.decimals)}, "
+            f"{_p(found.p_value)} (Welch's t-test; ± is the standard error of the difference)."
+        )
+    with_elmo, without = elmo.correctness(), baseline.correctness()
+    if with_elmo is not None and without is not None and with_elmo.shape[1] == without.shape[1]:
+        test = paired_randomisation(with_elmo, without)
+        lines.append(
+            f"Over the {test.items:,} test items: {_p(test.p_value)} (paired approximate randomisation, {ROUNDS:,} "
+            "rounds; an item's score is its mean over the seeds)."
+        )
+        lines += _gains_apart(baseline, elmo, task.decimals)
+    if lines:
+        yield "ELMo against the baseline, on the test set:"
+        yield Lines(lines)
+
+
+def _gains_apart(baseline: ArmRuns, elmo: ArmRuns, decimals: int) -> Iterator[str]:
+    """The gain on a named group of items, and on all the others."""
+    record = next(result.items for result in elmo.done if result.items is not None)
+    for group in record.groups:
+        inside = record.members(group)
+        for name, chosen in ((f"{group} items", inside), ("the other items", ~inside)):
+            if chosen.any():
+                below, above = baseline.scores_on(chosen), elmo.scores_on(chosen)
+                yield (
+                    f"Gains apart, {name} ({int(chosen.sum()):,}): {np.mean(below):.{decimals}f} to "
+                    f"{np.mean(above):.{decimals}f}, {gain(above, below, decimals)}."
+                )
+
+
+def _p(value: float) -> str:
+    return f"p = {value:.4f}" if value >= 0.0001 else "p < 0.0001"
+
+
+def _runs(task: TaskRuns) -> Grid:
+    columns = [
+        Column("run"),
+        Column("dev", right=True),
+        Column("test", right=True),
+        Column("epochs", right=True),
+        Column("best", right=True),
+        Column("time", right=True),
+        Column("remark"),
+    ]
+    rows = [
+        [f"{arm.title} seed {planned.run.seed}", *_run(planned, task.decimals)]
+        for arm in task.arms.values()
+        for planned in arm.runs
+    ]
+    return Grid(columns, rows)
+
+
+def _run(planned: PlannedRun, decimals: int) -> list[str]:
+    result = planned.current
+    if result is None:
+        return [*[NOTHING] * 5, "not run yet"]
+    if not result.done:
+        return [*[NOTHING] * 4, duration(result.seconds), "failed"]
+    remarks = ["cut short"] if result.cut_short else []
+    if result.attempts > 1:
+        remarks.append(f"resumed {result.attempts - 1} ×")
+    return [
+        f"{result.dev_score:.{decimals}f}",
+        f"{result.test_score:.{decimals}f}",
+        f"{result.epochs} of {result.epoch_limit}",
+        str(result.best_epoch),
+        duration(result.seconds),
+        ", ".join(remarks),
+    ]
+
+
+def _mixes(task: TaskRuns) -> Iterator[str]:
+    for arm in task.arms.values():
+        for result in arm.done:
+            if result.mixes:
+                places = "; ".join(f"{_place(module)} {_mix(mix)}" for module, mix in result.mixes.items())
+                yield f"{arm.title} seed {result.seed}: {places}"
+
+
+def _place(module: str) -> str:
+    """Where in a model a mix enters, from the name of the module that owns it."""
+    if module.startswith("text_field_embedder"):
+        return "input"
+    return "output" if "output" in module else module
+
+
+def _mix(mix: Mix) -> str:
+    weights = " ".join(f"{weight:.2f}" for weight in mix.weights) or "last layer alone"
+    return f"{weights}, γ {mix.gamma:.2f}"

@@ -1,0 +1,10 @@
+// The README's table: every task on the sample world, without and with ELMo. Minutes on two cores.
+{
+  title: 'Baseline and ELMo on the sample world',
+  profile: 'sample',
+  committed: false,
+  seeds: [1, 2, 3],
+  tasks: {
+    sst5: { arms: { baseline: '../sst5/baseline.jsonnet', elmo: '../sst5/elmo.jsonnet' } },
+  },
+}

@@ -1,0 +1,282 @@
+"""The runner, with a worker that takes milliseconds: what is run, what is kept, what is left behind."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from elmo_tasks.errors import InputError
+from tests.reproduce.conftest import FAKE_WORKER, MiniatureRepository
+
+RUNS = ("sst5-baseline-seed1", "sst5-elmo-seed1", "sst5-baseline-seed2", "sst5-elmo-seed2")
+
+
+def test_runs_all_and_keeps_what_came_out(miniature: MiniatureRepository):
+    miniature.behave(sst5_baseline_seed1="3110")
+    (table,) = miniature.tables()
+    assert (table.missing, table.failed) == ([], [])
+    result = miniature.result("sst5-baseline-seed1")
+    assert (result.task, result.arm, result.seed, result.profile) == ("sst5", "baseline", 1, "sample")
+    assert (result.metric, result.dev, result.test["accuracy"]) == ("accuracy", {"accuracy": 0.6}, 0.75)
+    assert (result.epochs, result.best_epoch, result.epoch_limit) == (3, 2, 3)
+    assert result.items is not None
+    assert result.items.correctness().tolist() == [True, True, False, True]
+    assert result.items.members("ambiguous").tolist() == [False, True, False, True]
+    assert miniature.result("sst5-elmo-seed2").mixes["elmo_at_output"].weights == (0.5, 0.25, 0.25)
+    assert result.versions.keys() == {"allennlp", "elmo_tasks", "numpy", "python", "torch"}
+    assert result.machine["cores"] >= 1
+    assert result.files["data/test.txt"]["bytes"] == os.path.getsize(miniature.root / "data/test.txt")
+    assert result.command == [
+        "ELMO_TASKS_PROFILE=sample ELMO_TASKS_SEED=1 allennlp train experiments/toy/baseline.jsonnet "
+        "--serialization-dir out/small/sst5-baseline-seed1/model --file-friendly-logging "
+        """--overrides '{"trainer.num_epochs": 3, "evaluate_on_test": false}'""",
+        "ELMO_TASKS_PROFILE=sample ELMO_TASKS_SEED=1 "
+        "allennlp evaluate out/small/sst5-baseline-seed1/model/model.tar.gz data/test.txt "
+        "--output-file out/small/sst5-baseline-seed1/test.json "
+        "--predictions-output-file out/small/sst5-baseline-seed1/predictions.jsonl --file-friendly-logging "
+        """--overrides '{"validation_data_loader": {"batch_size": 2}}'""",
+    ]
+
+
+def test_each_run_has_its_seed_and_one_thread(miniature: MiniatureRepository):
+    miniature.tables()
+    for run in RUNS:
+        log = (miniature.root / "out" / "small" / run / "log.txt").read_text()
+        assert log == f"seed {run[-1]}, threads 1\n"
+
+
+def test_only_as_many_at_once_as_asked_for(miniature: MiniatureRepository):
+    miniature.tables(jobs=1)
+    told = [" ".join(event.replace(":", "").split()[:5]) for event in miniature.display.events[1:]]
+    assert told == [
+        f"sst5 {arm} seed {seed} {what}"
+        for seed in (1, 2)
+        for arm in ("baseline", "elmo")
+        for what in ("started", "test")
+    ]
+
+
+def test_what_is_done_is_not_done_again(miniature: MiniatureRepository):
+    miniature.tables(seeds=[1])
+    before = miniature.files()
+    assert set(before) == {"sst5-baseline-seed1.json", "sst5-elmo-seed1.json"}
+    miniature.tables()
+    assert miniature.files().items() > before.items()
+    finished = miniature.files()
+    miniature.tables()
+    assert miniature.files() == finished
+    assert miniature.display.events == []
+
+
+def test_a_changed_config_is_run_again_and_no_other(miniature: MiniatureRepository):
+    miniature.tables()
+    before = miniature.files()
+    miniature.edit("experiments/toy/elmo.jsonnet", "elmo: true", "elmo: true, size: 11")
+    (table,) = miniature.tables(run=False)
+    assert [planned.run.title for planned in table.missing] == ["sst5 elmo seed 1", "sst5 elmo seed 2"]
+    assert "Not shown, being of another config" in table.text
+    miniature.tables()
+    changed = {name for name, written in miniature.files().items() if written != before[name]}
+    assert changed == {"sst5-elmo-seed1.json", "sst5-elmo-seed2.json"}
+
+
+def test_changed_data_is_another_run_and_a_moved_repository_is_not(miniature: MiniatureRepository, tmp_path: Path):
+    miniature.tables(seeds=[1])
+    moved = MiniatureRepository(miniature.root.rename(tmp_path.with_name(f"{tmp_path.name}-moved")))
+    (table,) = moved.tables(seeds=[1], run=False)
+    assert table.missing == []
+    moved.edit("data/test.txt", "awful", "dire")
+    (table,) = moved.tables(seeds=[1], run=False)
+    assert len(table.missing) == 2
+
+
+def test_a_comment_in_a_config_changes_nothing(miniature: MiniatureRepository):
+    miniature.tables()
+    miniature.edit("experiments/toy/baseline.jsonnet", "{\n  random_seed", "// of the paper\n{\n  random_seed")
+    (table,) = miniature.tables(run=False)
+    assert table.missing == []
+
+
+def test_a_failed_run_stays_as_failed_until_it_is_asked_for_again(miniature: MiniatureRepository):
+    miniature.behave(sst5_elmo_seed2="fail")
+    (table,) = miniature.tables()
+    failed = miniature.result("sst5-elmo-seed2")
+    assert (failed.status, failed.error) == ("failed", "ValueError: nan loss encountered")
+    assert failed.log == "out/small/sst5-elmo-seed2/log.txt"
+    assert [planned.run.slug for planned in table.failed] == ["sst5-elmo-seed2"]
+    assert "n = 2, 1" in table.text
+    assert "Failed: sst5 elmo seed 2: ValueError: nan loss encountered" in table.text
+
+    miniature.behave()
+    (table,) = miniature.tables()
+    assert len(table.failed) == 1
+    (table,) = miniature.tables(retry_failed=True)
+    assert table.failed == []
+    again = miniature.result("sst5-elmo-seed2")
+    assert (again.status, again.earlier_failures) == ("done", ["ValueError: nan loss encountered"])
+    assert "sst5 elmo seed 2 failed before it succeeded: ValueError: nan loss encountered." in table.text
+    assert "--recover" not in miniature.arguments("sst5-elmo-seed2")[-1]["train"]
+
+
+def test_a_process_that_vanishes_is_a_failed_run(miniature: MiniatureRepository):
+    miniature.behave(sst5_elmo_seed1="vanish")
+    miniature.tables(seeds=[1])
+    assert miniature.result("sst5-elmo-seed1").error == f"ended by signal {int(signal.SIGABRT)}"
+
+
+def test_predictions_that_belong_to_other_items_fail_the_run(miniature: MiniatureRepository):
+    miniature.edit("data/test.txt", "(2 great)", "(2 (2 great) (2 big))")
+    miniature.tables(seeds=[1])
+    # The fake worker takes such a tree for three words at another depth, which are three words all the same.
+    assert miniature.result("sst5-elmo-seed1").done
+    miniature.edit("experiments/suites/small.jsonnet", "seeds: [1, 2]", "seeds: [3]")
+    miniature.behave(sst5_elmo_seed3="31")
+    miniature.tables()
+    error = miniature.result("sst5-elmo-seed3").error
+    assert error is not None
+    assert error.startswith(("ended with exit status", "ValueError"))
+
+
+def test_what_a_time_limit_ended_is_marked(miniature: MiniatureRepository):
+    miniature.behave(sst5_elmo_seed1="cut")
+    (table,) = miniature.tables(time_limit=60.0)
+    assert miniature.result("sst5-elmo-seed1").cut_short
+    assert "Cut short by a time limit: sst5 elmo seed 1." in table.text
+
+
+def test_checkpoints_go_when_a_run_is_done(miniature: MiniatureRepository):
+    miniature.tables()
+    for run in RUNS:
+        left = {path.name for path in (miniature.root / "out" / "small" / run / "model").iterdir()}
+        assert left == {"model.tar.gz", "metrics.json", *(f"metrics_epoch_{epoch}.json" for epoch in range(3))}
+
+
+def test_rerun_begins_anew(miniature: MiniatureRepository):
+    miniature.tables(seeds=[1])
+    before = miniature.files()
+    miniature.tables(seeds=[1], rerun=True)
+    assert all(written > before[name] for name, written in miniature.files().items())
+    assert len(miniature.arguments("sst5-elmo-seed1")) == 1
+
+
+DRIVER = """
+import sys
+from pathlib import Path
+from elmo_tasks.reproduce.experiment import Request, make_tables
+try:
+    make_tables(Request(suites=["small"], jobs=2), Path(sys.argv[1]), worker=sys.argv[2:])
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_stopped_runner_leaves_no_process_and_goes_on_from_the_checkpoint(
+    miniature: MiniatureRepository, number: signal.Signals
+):
+    """Two runs hang, each with a child. Whoever of them lives holds a pipe open, whose end is waited for."""
+    miniature.behave(sst5_baseline_seed1="hang", sst5_elmo_seed1="hang")
+    os.mkfifo(miniature.root / "alive")
+    alive = os.open(miniature.root / "alive", os.O_RDONLY | os.O_NONBLOCK)
+    driver = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(miniature.root), *FAKE_WORKER], stderr=subprocess.PIPE, text=True
+    )
+    assert driver.stderr is not None
+    seen: set[str] = set()
+    while len(seen) < 2:
+        line = driver.stderr.readline()
+        assert line, "the runner ended by itself"
+        if ": epoch 1/3, dev accuracy 50.0" in line:
+            seen.add(line.partition(":")[0])
+    os.set_blocking(alive, True)
+    driver.send_signal(number)
+    driver.communicate(timeout=30)
+    assert driver.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 130)
+    assert select.select([alive], [], [], 30.0)[0], "a process of a run is still there"
+    assert os.read(alive, 1) == b""
+    os.close(alive)
+    assert miniature.files() == {}
+
+    miniature.behave()
+    miniature.tables()
+    assert "sst5 elmo seed 1: resumed" in miniature.display.events
+    attempts = miniature.arguments("sst5-elmo-seed1")
+    assert ["--recover" in attempt["train"] for attempt in attempts] == [False, True]
+    result = miniature.result("sst5-elmo-seed1")
+    assert (result.done, result.attempts) == (True, 2)
+    assert miniature.result("sst5-elmo-seed2").attempts == 1
+
+
+def test_a_changed_config_is_not_resumed(miniature: MiniatureRepository):
+    folder = miniature.root / "out" / "small" / "sst5-elmo-seed1"
+    (folder / "model").mkdir(parents=True)
+    (folder / "model" / "training_state_e1_b0.th").write_text("state")
+    (folder / "key.json").write_text(json.dumps({"key": "another", "code": "another"}))
+    miniature.tables(seeds=[1])
+    assert "sst5 elmo seed 1: started" in miniature.display.events
+
+
+def test_an_old_result_stays_when_its_new_run_is_stopped(miniature: MiniatureRepository):
+    miniature.tables(seeds=[1])
+    old = miniature.result_file("sst5-elmo-seed1").read_text()
+    miniature.behave(sst5_elmo_seed1="hang")
+    os.mkfifo(miniature.root / "alive")
+    alive = os.open(miniature.root / "alive", os.O_RDONLY | os.O_NONBLOCK)
+
+    def interrupt(line: str) -> None:
+        if "sst5 elmo seed 1: epoch 1" in line:
+            raise KeyboardInterrupt
+
+    miniature.display.epoch = interrupt  # type: ignore[method-assign]
+    display = miniature.display
+    from elmo_tasks.reproduce.experiment import Request, make_tables
+
+    with pytest.raises(KeyboardInterrupt):
+        make_tables(Request(suites=["small"], seeds=[1], rerun=True), miniature.root, display, FAKE_WORKER)
+    os.close(alive)
+    assert display.closed
+    assert miniature.result_file("sst5-elmo-seed1").read_text() == old
+    assert not list((miniature.root / "results").rglob(".*"))
+
+
+def test_two_commands_do_not_run_the_same_runs(miniature: MiniatureRepository):
+    import fcntl
+
+    work = miniature.root / "out" / "small"
+    work.mkdir(parents=True)
+    with (work / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match="another command is doing the runs in"):
+            miniature.tables()
+
+
+def test_data_that_is_not_here_stops_before_anything_runs(miniature: MiniatureRepository):
+    miniature.edit("experiments/toy/elmo.jsonnet", "elmo: true", "elmo: error 'the weights are not here'")
+    with pytest.raises(InputError, match="the weights are not here"):
+        miniature.tables()
+    assert miniature.files() == {}
+
+
+def test_results_make_a_table_where_the_data_is_not(miniature: MiniatureRepository):
+    miniature.tables()
+    miniature.edit("experiments/toy/elmo.jsonnet", "elmo: true", "elmo: error 'the weights are not here'")
+    (table,) = miniature.tables(run=False)
+    assert table.missing == []
+    assert "n = 2" in table.text
+    remark = " ".join(table.text.partition("Configs that cannot be evaluated here")[2].split())
+    assert remark.startswith(", so that results are taken as they are: sst5 elmo seed 1, sst5 elmo seed 2.")
+    assert remark.endswith("elmo.jsonnet: the weights are not here")
+
+
+def test_progress_is_told_epoch_by_epoch(miniature: MiniatureRepository):
+    miniature.tables(jobs=1, seeds=[1])
+    assert miniature.display.events[0] == (
+        "Suite small, profile sample: 2 runs, 0 of them done; 1 at a time; logs and models in out/small"
+    )
+    assert miniature.display.events[-1].startswith("sst5 elmo seed 1: test accuracy 100.0 after 3 epochs, ")
+    assert miniature.display.closed
