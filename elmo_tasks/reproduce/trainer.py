@@ -74,6 +74,11 @@ class RunningTotals(TrainerCallback):
     @overrides(check_signature=False)
     def on_epoch(self, trainer: GradientDescentTrainer, metrics: dict[str, Any], epoch: int, **kwargs: Any) -> None:
         """Remember an epoch's metrics, for a run that is killed after its last epoch."""
+        # AllenNLP repeats the last validation's figures in an epoch without one, from a variable that a recovered run
+        # has lost.
+        for name, value in self.epoch_metrics.items():
+            if name.startswith("validation_"):
+                metrics.setdefault(name, value)
         self.epoch_metrics = dict(metrics)
 
     def begin_epoch(self) -> None:
