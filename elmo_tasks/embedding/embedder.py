@@ -73,7 +73,7 @@ class BiLMEmbedder(TokenEmbedder):
         self.bilm = BiLM(_read_options(options, options_file), state_policy)
         self._absent_weights: str | None = None
         if weights_file is None:
-            self._absent_weights = "no weights_file was given"
+            self._absent_weights = "No weights_file was given."
         else:
             self.bilm.load_weights(weights_file)
         self.bilm.requires_grad_(requires_grad)
@@ -101,19 +101,18 @@ class BiLMEmbedder(TokenEmbedder):
         Build from a configuration.
 
         When training starts, the weights have to be there. When an archive is loaded they come with it, and the file
-        that they once came from may be gone.
+        that they once came from may be gone, or may by now be another biLM's.
         """
-        weights_file = params.get("weights_file")
         # `allennlp train` hands a ddp_accelerator (mostly None) to what it builds; loading an archive hands none.
         training_starts = "ddp_accelerator" in extras
+        weights_file = params.get("weights_file")
         if training_starts and weights_file is None:
             raise InputError("The embedder 'bilm' has no weights_file; training needs the biLM's HDF5 weights.")
-        gone = not training_starts and weights_file is not None and not os.path.exists(weights_file)
-        if gone:
+        if not training_starts:
             params["weights_file"] = None
         embedder = super().from_params(params, constructor_to_call, constructor_to_inspect, **extras)
-        if gone:
-            embedder._absent_weights = f"the weights_file {weights_file} does not exist"
+        if not training_starts and weights_file is not None:
+            embedder._load_if_usable(weights_file)
         return embedder
 
     @property
@@ -185,8 +184,8 @@ class BiLMEmbedder(TokenEmbedder):
     def _run(self, character_ids: torch.Tensor) -> BiLMOutput:
         if self._absent_weights is not None:
             raise InputError(
-                f"The biLM has no weights: {self._absent_weights}, and no saved model has brought them; give the "
-                f"HDF5 file as weights_file ({_OVERRIDES % 'weights_file'} for an archive)."
+                f"{self._absent_weights} Nor has a saved model brought the biLM's weights; give their HDF5 file as "
+                f"weights_file (for an archive, {_OVERRIDES % 'weights_file'})."
             )
         *batch, num_tokens, num_characters = character_ids.shape
         expected = self.bilm.options.max_characters_per_token
@@ -207,6 +206,13 @@ class BiLMEmbedder(TokenEmbedder):
         )
         self._memory.keep(character_ids, self._fingerprint(), output)
         return output
+
+    def _load_if_usable(self, weights_file: str) -> None:
+        try:
+            self.bilm.load_weights(weights_file)
+            self._absent_weights = None
+        except InputError as error:
+            self._absent_weights = str(error)
 
     def _fingerprint(self) -> Any:
         learns = torch.is_grad_enabled() and not self.is_frozen

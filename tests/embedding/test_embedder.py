@@ -181,11 +181,11 @@ def test_weights_that_never_come_and_weights_that_come_with_a_state(bilm_files: 
     ids = batch_to_ids(SENTENCES)
     params = {"type": "bilm", "options": OPTIONS, "weights_file": "gone.hdf5", "dropout": 0.0}
     late = TokenEmbedder.from_params(Params(params))
-    with pytest.raises(InputError, match=r"no weights: the weights_file gone\.hdf5 does not exist.*--overrides"):
+    with pytest.raises(InputError, match=r"gone\.hdf5: .* cannot be read.* saved model .*--overrides"):
         late(ids)
     with pytest.raises(RuntimeError, match="Missing key"):
         late.load_state_dict({"mix.weights": torch.zeros(3)})
-    with pytest.raises(InputError, match="no weights"):
+    with pytest.raises(InputError, match="saved model"):
         late(ids)
     source = embedder(bilm_files)
     torch.nn.Sequential(late).load_state_dict(torch.nn.Sequential(source).state_dict())
