@@ -101,8 +101,8 @@ class BiLMOptions:
         num_characters = fields.integer("char_cnn.n_characters", default=NUM_CHARACTERS_PREDICTION)
         if num_characters not in (NUM_CHARACTERS_TRAINING, NUM_CHARACTERS_PREDICTION):
             raise InputError(
-                f"{source}: char_cnn.n_characters is {num_characters}, expected {NUM_CHARACTERS_TRAINING} (256 bytes, begin "
-                "and end of sentence, begin and end of word, padding) or "
+                f"{source}: char_cnn.n_characters is {num_characters}, expected {NUM_CHARACTERS_TRAINING} (256 bytes, "
+                "begin and end of sentence, begin and end of word, padding) or "
                 f"{NUM_CHARACTERS_PREDICTION} (the same and a row for 'no token')."
             )
         activation = fields.value("char_cnn.activation", default="relu")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from elmo_tasks.bilm.training.config import TrainingConfig
+from elmo_tasks.bilm.training.progress import print_line
 from elmo_tasks.bilm.training.trainer import Trainer
 from elmo_tasks.errors import InputError
 
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             trainer.run()
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_line(f"error: {error}")
         return 2
     return 130 if trainer.stopped else 0
 

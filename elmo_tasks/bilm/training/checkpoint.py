@@ -1,12 +1,12 @@
 """Checkpoints of a training run: one file, complete or not written at all."""
 
-import os
 import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from elmo_tasks.bilm.writing import written_aside
 from elmo_tasks.errors import InputError
 
 FILE_NAME = "checkpoint.pt"
@@ -19,19 +19,13 @@ def write_checkpoint(folder: Path, content: dict[str, Any]) -> None:
     Raises
     ------
     InputError
-        If it cannot be written: a full disk, a folder without permission.
+        If it cannot be written: a full disk, a folder without permission. The one before is kept.
     """
-    path = folder / FILE_NAME
-    aside = folder / f"{FILE_NAME}.part"
-    try:
-        with open(aside, "wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    except (OSError, RuntimeError) as error:
-        aside.unlink(missing_ok=True)
-        raise InputError(f"{path}: the checkpoint cannot be written ({error}); the one before is kept.") from error
+    for stale in folder.glob(f"{FILE_NAME}.*.part"):
+        # A process that was killed while it wrote could not remove it.
+        stale.unlink(missing_ok=True)
+    with written_aside(folder / FILE_NAME) as aside:
+        torch.save(content, aside)
 
 
 def read_checkpoint(folder: Path) -> dict[str, Any] | None:
@@ -41,12 +35,16 @@ def read_checkpoint(folder: Path) -> dict[str, Any] | None:
     Raises
     ------
     InputError
-        If the file is damaged.
+        If the file is damaged or something else.
     """
     path = folder / FILE_NAME
     if not path.exists():
         return None
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise InputError(f"{path}: not a checkpoint of this trainer ({error}); remove it to begin anew.") from error
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise InputError(f"{path}: the checkpoint is damaged ({reason}); remove it to begin anew.") from error
+    if not isinstance(content, dict) or not {"config", "model", "batches_done"} <= content.keys():
+        raise InputError(f"{path}: not a checkpoint of this trainer; remove it to begin anew.")
+    return content

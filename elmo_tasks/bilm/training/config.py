@@ -1,7 +1,9 @@
 """The configuration of a biLM's training: a JSON file, or Jsonnet where that is installed."""
 
-import hashlib
 import json
+import math
+import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,8 +13,18 @@ from elmo_tasks.bilm.options import BiLMOptions
 from elmo_tasks.errors import InputError
 
 # What may change between a run and its continuation: it moves no weight.
-_FREE_FIELDS = ("output", "epochs", "heldout", "heldout_sentences", "evaluate_every", "checkpoint_minutes", "log_every")
-_FREE_FIELDS += ("device", "threads", "weights_dtype")
+_FREE_FIELDS = (
+    "output",
+    "epochs",
+    "heldout",
+    "heldout_sentences",
+    "evaluate_every",
+    "checkpoint_minutes",
+    "log_every",
+    "device",
+    "threads",
+    "weights_dtype",
+)
 
 
 @dataclass(frozen=True)
@@ -98,6 +110,7 @@ class TrainingConfig:
                 raise InputError(f"{path}: the key {key!r} is missing.")
         for key, value in content.items():
             _check_type(path, key, value)
+        BiLMOptions.from_dict(content["model"], source=f"{path}: model")
         folder = path.parent
         patterns = [content["corpus"]] if isinstance(content["corpus"], str) else content["corpus"]
         content["corpus"] = tuple(str(folder / pattern) for pattern in patterns)
@@ -107,43 +120,93 @@ class TrainingConfig:
         content["heldout"] = {name: str(folder / file) for name, file in content.get("heldout", {}).items()}
         return cls(**content)
 
-    def fingerprint(self) -> str:
-        """A hash of all that decides the weights; a checkpoint is continued only by a run with the same one."""
-        content = {key: value for key, value in asdict(self).items() if key not in _FREE_FIELDS}
-        for key in ("corpus", "vocabulary"):
-            value = content[key]
-            content[key] = (
-                [Path(item).name for item in value] if isinstance(value, tuple) else value and Path(value).name
-            )
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+    def to_dict(self) -> dict[str, Any]:
+        """The fields in plain types, for a checkpoint."""
+        return json.loads(json.dumps(asdict(self)))
+
+    def differences(self, saved: Mapping[str, Any]) -> list[str]:
+        """
+        Keys that decide the weights and differ from those of another configuration's :meth:`to_dict`.
+
+        A checkpoint is continued only where there is none. Of files only the names count: a corpus may have moved. A
+        key that the other one does not know, being older, had its default value.
+        """
+        mine = _decisive(self.to_dict())
+        defaults = _decisive(type(self)(corpus=(), output="", model={}).to_dict())
+        theirs = {**defaults, **_decisive(saved)}
+        return [key for key in mine if mine[key] != theirs[key]]
 
 
-_NUMBERS = ("dropout", "state_reset_probability", "learning_rate", "max_gradient_norm", "epochs", "checkpoint_minutes")
-_INTEGERS = (
-    "batch_size",
-    "unroll_steps",
-    "negative_samples",
-    "seed",
-    "heldout_sentences",
-    "evaluate_every",
-    "log_every",
-)
+def _decisive(content: Mapping[str, Any]) -> dict[str, Any]:
+    decisive = {key: value for key, value in content.items() if key not in _FREE_FIELDS}
+    decisive["corpus"] = [Path(name).name for name in decisive["corpus"]]
+    if decisive["vocabulary"] is not None:
+        decisive["vocabulary"] = Path(decisive["vocabulary"]).name
+    return decisive
+
+
+@dataclass(frozen=True)
+class _Number:
+    """What a number in the configuration must be."""
+
+    minimum: float = 0
+    below: float = math.inf
+    whole: bool = True
+    optional: bool = False
+
+    def accepts(self, value: Any) -> bool:
+        if value is None:
+            return self.optional
+        kinds = int if self.whole else (int, float)
+        return isinstance(value, kinds) and not isinstance(value, bool) and self.minimum <= value < self.below
+
+    def __str__(self) -> str:
+        kind = "a whole number" if self.whole else "a number"
+        return f"{kind} of at least {self.minimum}" + (f" and less than {self.below}" if self.below < math.inf else "")
+
+
+_NUMBERS = {
+    # Three special words and one to predict.
+    "vocabulary_size": _Number(4, optional=True),
+    "dropout": _Number(below=1, whole=False),
+    "learning_rate": _Number(whole=False),
+    "max_gradient_norm": _Number(whole=False),
+    "batch_size": _Number(1),
+    "unroll_steps": _Number(1),
+    "state_reset_probability": _Number(below=1, whole=False),
+    "negative_samples": _Number(),
+    "epochs": _Number(whole=False),
+    "seed": _Number(below=2**63),
+    "heldout_sentences": _Number(1),
+    "evaluate_every": _Number(),
+    "checkpoint_minutes": _Number(whole=False),
+    "log_every": _Number(1),
+    "threads": _Number(1, optional=True),
+}
 
 
 def _check_type(path: Path, key: str, value: Any) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if key in _NUMBERS and not (number and value >= 0):
-        raise InputError(f"{path}: {key} is {value!r}, expected a number of at least 0.")
-    if key in _INTEGERS and not (number and isinstance(value, int) and value >= 0):
-        raise InputError(f"{path}: {key} is {value!r}, expected a whole number of at least 0.")
-    if key in ("batch_size", "unroll_steps", "log_every") and value == 0:
-        raise InputError(f"{path}: {key} is 0, expected at least 1.")
-    if key == "dropout" and value >= 1:
-        raise InputError(f"{path}: dropout is {value!r}, expected less than 1.")
-    if key == "weights_dtype" and value not in ("float32", "float16"):
-        raise InputError(f"{path}: weights_dtype is {value!r}, expected 'float32' or 'float16'.")
-    if key in ("model", "heldout") and not isinstance(value, dict):
-        raise InputError(f"{path}: {key} is {value!r}, expected an object.")
+    expected = None
+    if key in _NUMBERS:
+        expected = None if _NUMBERS[key].accepts(value) else str(_NUMBERS[key])
+    elif key == "corpus":
+        names = value if isinstance(value, list) else [value]
+        if not names or not all(isinstance(name, str) for name in names):
+            expected = "the name or pattern of the shards, or a list of them"
+    elif key == "output":
+        expected = None if isinstance(value, str) else "the name of a folder"
+    elif key == "vocabulary":
+        expected = None if value is None or isinstance(value, str) else "the name of a file"
+    elif key == "heldout":
+        if not isinstance(value, dict) or not all(isinstance(file, str) for file in value.values()):
+            expected = "an object of names and files"
+    elif key == "device":
+        if value is not None and not (isinstance(value, str) and re.fullmatch(r"cpu|cuda(:\d+)?", value)):
+            expected = "'cpu', 'cuda' or 'cuda:NUMBER'"
+    elif key == "weights_dtype":
+        expected = None if value in ("float32", "float16") else "'float32' or 'float16'"
+    if expected is not None:
+        raise InputError(f"{path}: {key} is {value!r}, expected {expected}.")
 
 
 def _evaluate(path: Path) -> Any:

@@ -7,8 +7,10 @@ again, so that training goes on with the very next batch.
 
 import glob
 import gzip
+import io
 import lzma
 import random
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,17 +26,38 @@ from elmo_tasks.errors import InputError
 NO_TARGET = -100
 
 
-def open_text(path: str | Path) -> IO[str]:
-    """Open a text file for reading, plain, ``.gz`` or ``.xz``, UTF-8, ``\\n`` as the only line end."""
-    name = str(path)
+def numbered_lines(path: str | Path) -> Iterator[tuple[int, str]]:
+    r"""
+    Lines of a UTF-8 file, plain, ``.gz`` or ``.xz``, with their numbers from 1.
+
+    Only ``\n`` ends a line; it stays part of it, as does a carriage return before it. A byte order mark does not.
+
+    Raises
+    ------
+    InputError
+        With file and line: no such file, a damaged archive, bytes that are not UTF-8.
+    """
+    number = 0
     try:
-        if name.endswith(".gz"):
-            return cast(IO[str], gzip.open(name, "rt", encoding="utf-8", newline="\n"))
-        if name.endswith(".xz"):
-            return lzma.open(name, "rt", encoding="utf-8", newline="\n")
-        return open(name, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise InputError(f"{path}: the file cannot be read ({error.strerror or error}).") from error
+        with _open(path) as file:
+            for number, line in enumerate(file, start=1):
+                text = line.decode("utf-8")
+                yield number, text.removeprefix("\ufeff") if number == 1 else text
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}:{number}: the line is not UTF-8 ({error.reason} at byte {error.start}).") from error
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise InputError(f"{path}:{number + 1}: the file cannot be read from here on ({error}).") from error
+
+
+def _open(path: str | Path) -> IO[bytes]:
+    name = str(path)
+    if name.endswith(".gz"):
+        return cast(IO[bytes], gzip.open(name))
+    if name.endswith(".xz"):
+        return cast(IO[bytes], io.BufferedReader(cast(io.RawIOBase, lzma.open(name))))
+    return Path(name).open("rb")
 
 
 def find_shards(patterns: Sequence[str | Path]) -> list[Path]:
@@ -50,27 +73,27 @@ def find_shards(patterns: Sequence[str | Path]) -> list[Path]:
     return shards
 
 
-def read_sentences(path: Path) -> Iterator[list[str]]:
+def read_lines(path: str | Path) -> Iterator[str]:
     """
-    Sentences of a shard as lists of tokens; blank lines are passed over.
+    Lines of a shard that hold a sentence: white space separates its tokens, blank lines are passed over.
 
     Raises
     ------
     InputError
-        With file and line: bytes that are not UTF-8, a damaged archive; or a shard without a sentence.
+        As :func:`numbered_lines`; or a shard without a sentence.
     """
-    number = count = 0
-    with open_text(path) as file:
-        try:
-            for number, line in enumerate(file, start=1):
-                tokens = line.split()
-                if tokens:
-                    count += 1
-                    yield tokens
-        except (UnicodeDecodeError, OSError, EOFError, lzma.LZMAError) as error:
-            raise InputError(f"{path}:{number + 1}: the shard cannot be read from here on ({error}).") from error
-    if not count:
+    empty = True
+    for _, line in numbered_lines(path):
+        if not line.isspace():
+            empty = False
+            yield line
+    if empty:
         raise InputError(f"{path}: no sentence in this shard; expected one tokenised sentence a line.")
+
+
+def read_sentences(path: str | Path) -> Iterator[list[str]]:
+    """Sentences of a shard as lists of tokens; see :func:`read_lines`."""
+    return (line.split() for line in read_lines(path))
 
 
 def count_corpus(shards: Sequence[Path]) -> tuple[int, int]:
@@ -97,18 +120,19 @@ class SentenceStream:
         self.shards = list(shards)
         self._random = random.Random(seed)
         self._queue: list[int] = []
-        self._sentences: list[list[str]] = []
+        # Lines, not lists of tokens: a shard of a few million words takes a tenth of the memory.
+        self._lines: list[str] = []
         self._position = 0
         # Shard and state of the generator before its sentences were shuffled: enough to have them again.
         self._current: int | None = None
         self._state_before: Any = None
 
     def __next__(self) -> list[str]:
-        while self._position >= len(self._sentences):
+        while self._position >= len(self._lines):
             self._next_shard()
-        sentence = self._sentences[self._position]
+        line = self._lines[self._position]
         self._position += 1
-        return sentence
+        return line.split()
 
     def __iter__(self) -> "SentenceStream":
         return self
@@ -124,8 +148,8 @@ class SentenceStream:
 
     def _load(self) -> None:
         assert self._current is not None
-        self._sentences = list(read_sentences(self.shards[self._current]))
-        self._random.shuffle(self._sentences)
+        self._lines = list(read_lines(self.shards[self._current]))
+        self._random.shuffle(self._lines)
 
     def state(self) -> dict[str, Any]:
         """Where the stream stands, in plain types."""
@@ -141,7 +165,7 @@ class SentenceStream:
         self._queue = list(state["queue"])
         self._current = state["current"]
         self._state_before = state["random"]
-        self._sentences, self._position = [], state["position"]
+        self._lines, self._position = [], state["position"]
         if self._current is not None:
             self._random.setstate(state["random"])
             self._load()

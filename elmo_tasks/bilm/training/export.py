@@ -1,13 +1,13 @@
 """From a trained language model to the files that others read."""
 
 import json
-import os
 from pathlib import Path
 
 import h5py
 
 from elmo_tasks.bilm.training.language_model import BidirectionalLanguageModel
 from elmo_tasks.bilm.training.vocabulary import Vocabulary
+from elmo_tasks.bilm.writing import written_aside
 
 OPTIONS_NAME = "options.json"
 WEIGHTS_NAME = "weights.hdf5"
@@ -23,11 +23,12 @@ def export(model: BidirectionalLanguageModel, vocabulary: Vocabulary, folder: Pa
     perplexity only.
     """
     options = json.dumps(model.bilm.options.to_dict(), indent=2) + "\n"
-    (folder / OPTIONS_NAME).write_text(options, encoding="utf-8")
+    with written_aside(folder / OPTIONS_NAME) as aside:
+        aside.write_text(options, encoding="utf-8")
     vocabulary.write(folder / VOCABULARY_NAME)
     model.bilm.save_weights(folder / WEIGHTS_NAME, dtype)
-    aside = folder / f"{SOFTMAX_NAME}.part"
-    with h5py.File(aside, "w") as file:
-        file.create_dataset("W", data=model.softmax.weight.weight.detach().cpu().numpy().astype(dtype))
-        file.create_dataset("b", data=model.softmax.bias.weight.detach().squeeze(1).cpu().numpy().astype(dtype))
-    os.replace(aside, folder / SOFTMAX_NAME)
+    packed = {"compression": "gzip", "shuffle": True} if dtype == "float16" else {}
+    softmax = {"W": model.softmax.weight.weight, "b": model.softmax.bias.weight.squeeze(1)}
+    with written_aside(folder / SOFTMAX_NAME) as aside, h5py.File(aside, "w") as file:
+        for name, values in softmax.items():
+            file.create_dataset(name, data=values.detach().cpu().numpy().astype(dtype), **packed)

@@ -3,10 +3,8 @@
 import json
 import math
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +14,11 @@ from elmo_tasks.bilm.lstm import LSTMState
 from elmo_tasks.bilm.model import BiLM
 from elmo_tasks.bilm.training.checkpoint import read_checkpoint, write_checkpoint
 from elmo_tasks.bilm.training.config import TrainingConfig
-from elmo_tasks.bilm.training.corpus import Batcher, SentenceStream, count_corpus, find_shards
+from elmo_tasks.bilm.training.corpus import Batcher, SentenceStream, count_corpus, find_shards, read_sentences
 from elmo_tasks.bilm.training.export import VOCABULARY_NAME, export
 from elmo_tasks.bilm.training.language_model import BidirectionalLanguageModel
 from elmo_tasks.bilm.training.perplexity import Perplexity, perplexity
+from elmo_tasks.bilm.training.progress import print_line, progress_bar
 from elmo_tasks.bilm.training.softmax import LogUniformSampler, Softmax
 from elmo_tasks.bilm.training.vocabulary import Vocabulary
 from elmo_tasks.errors import InputError
@@ -28,10 +27,6 @@ LOG_NAME = "log.jsonl"
 
 # Adagrad's accumulators start here (bilm-tf).
 _INITIAL_ACCUMULATOR = 1.0
-
-
-def _print(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 class Trainer:
@@ -47,7 +42,7 @@ class Trainer:
     say : where progress lines go.
     """
 
-    def __init__(self, config: TrainingConfig, say: Callable[[str], None] = _print) -> None:
+    def __init__(self, config: TrainingConfig, say: Callable[[str], None] = print_line) -> None:
         self.config = config
         self._say = say
         self.folder = Path(config.output)
@@ -57,14 +52,15 @@ class Trainer:
             raise InputError(f"{self.folder}: the output folder cannot be made ({error.strerror}).") from error
         if config.threads is not None:
             torch.set_num_threads(config.threads)
-        self.device = torch.device(config.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = _device(config.device)
+        _opt_out_of_sparse_checks()
         self.shards = find_shards(config.corpus)
+        for path in config.heldout.values():
+            # Better known now than after the training.
+            next(read_sentences(find_shards([path])[0]))
         self._checkpoint = read_checkpoint(self.folder)
-        if self._checkpoint is not None and self._checkpoint["fingerprint"] != config.fingerprint():
-            raise InputError(
-                f"{self.folder}: holds the checkpoint of a run with another configuration; name another output folder "
-                "or remove that one."
-            )
+        if self._checkpoint is not None:
+            self._check(self._checkpoint)
         self._count()
         self.vocabulary = self._vocabulary()
         torch.manual_seed(config.seed)
@@ -151,24 +147,35 @@ class Trainer:
         first = self.batches_done
         losses: list[torch.Tensor] = []
         try:
-            while self.batches_done < total and not self.stopped:
-                losses.append(self.step())
-                if self.batches_done % self.config.log_every == 0 or self.batches_done == total:
-                    elapsed = time.monotonic() - started
-                    self._report(losses, total, (self.batches_done - first) / elapsed)
-                    losses = []
-                if self.config.evaluate_every and self.batches_done % self.config.evaluate_every == 0:
-                    self._evaluate()
-                if time.monotonic() - saved > 60 * self.config.checkpoint_minutes:
-                    self._seconds_before = seconds_before + time.monotonic() - started
-                    self.save()
-                    saved = time.monotonic()
+            with progress_bar(total, first) as advance:
+                while self.batches_done < total and not self.stopped:
+                    losses.append(self.step())
+                    advance()
+                    if self.batches_done % self.config.log_every == 0 or self.batches_done == total:
+                        elapsed = time.monotonic() - started
+                        self._report(losses, total, (self.batches_done - first) / elapsed)
+                        losses = []
+                    if self.config.evaluate_every and self.batches_done % self.config.evaluate_every == 0:
+                        self._evaluate()
+                    if time.monotonic() - saved > 60 * self.config.checkpoint_minutes:
+                        self._seconds_before = seconds_before + time.monotonic() - started
+                        self._require_finite(losses)
+                        self.save()
+                        saved = time.monotonic()
             self._seconds_before = seconds_before + time.monotonic() - started
             if self.batches_done > first:
+                self._require_finite(losses)
                 self.save()
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
+
+    def _require_finite(self, losses: list[torch.Tensor]) -> None:
+        if losses and not bool(torch.isfinite(torch.stack(losses)).all()):
+            raise InputError(
+                f"{self.folder}: the loss is no longer a finite number at batch {self.batches_done:,}; lower "
+                "learning_rate and begin in another folder."
+            )
 
     def step(self) -> torch.Tensor:
         """One batch: loss, gradient, update. Gives the (sampled) loss per target, in nats."""
@@ -194,8 +201,8 @@ class Trainer:
         """Write the checkpoint."""
         sampler = self.model.softmax.sampler
         content = {
-            "fingerprint": self.config.fingerprint(),
-            "config": {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self.config).items()},
+            "config": self.config.to_dict(),
+            "shards": [shard.name for shard in self.shards],
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "hidden": self.state.hidden,
@@ -216,9 +223,9 @@ class Trainer:
         self.model.load_state_dict(content["model"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.state = LSTMState(content["hidden"].to(self.device), content["cell"].to(self.device))
-        for stream, state in zip(self.streams, content["streams"]):
+        for stream, state in zip(self.streams, content["streams"], strict=True):
             stream.restore(state)
-        for direction, rows in zip(self.batcher.directions, content["rows"]):
+        for direction, rows in zip(self.batcher.directions, content["rows"], strict=True):
             direction.rows = [list(row) for row in rows]
         if self.model.softmax.sampler is not None:
             self.model.softmax.sampler.generator.set_state(content["sampler"])
@@ -227,6 +234,19 @@ class Trainer:
             torch.cuda.set_rng_state(content["random_cuda"], self.device)
         self.batches_done = content["batches_done"]
         self._seconds_before = content["seconds"]
+
+    def _check(self, checkpoint: dict[str, Any]) -> None:
+        another = f"{self.folder}: holds the checkpoint of a run with another"
+        remedy = "name another output folder or remove that one"
+        if different := self.config.differences(checkpoint["config"]):
+            raise InputError(f"{another} configuration ({', '.join(different)}); {remedy}.")
+        shards = [shard.name for shard in self.shards]
+        if checkpoint.get("shards", shards) != shards:
+            raise InputError(f"{another} corpus, {len(checkpoint['shards'])} shards, now {len(shards)}; {remedy}.")
+        if not (self.folder / VOCABULARY_NAME).exists():
+            raise InputError(
+                f"{self.folder}: has a checkpoint but not its {VOCABULARY_NAME}; put it back, or {remedy}."
+            )
 
     def _count(self) -> None:
         if self._checkpoint is not None:
@@ -238,7 +258,7 @@ class Trainer:
 
     def _vocabulary(self) -> Vocabulary:
         written = self.folder / VOCABULARY_NAME
-        if self._checkpoint is not None and written.exists():
+        if self._checkpoint is not None:
             return Vocabulary.from_file(written)
         if self.config.vocabulary is not None:
             vocabulary = Vocabulary.from_file(self.config.vocabulary, self.config.vocabulary_size)
@@ -251,6 +271,7 @@ class Trainer:
         self.stopped = True
 
     def _report(self, losses: list[torch.Tensor], total: int, batches_per_second: float) -> None:
+        self._require_finite(losses)
         loss = float(torch.stack(losses).mean())
         tokens_per_second = batches_per_second * self.config.batch_size * self.config.unroll_steps
         left = (total - self.batches_done) / batches_per_second
@@ -268,8 +289,21 @@ class Trainer:
             self._log({"batch": self.batches_done, "heldout": name, **measured.to_dict()})
 
     def _log(self, entry: dict[str, Any]) -> None:
-        with open(self.folder / LOG_NAME, "a", encoding="utf-8") as file:
+        with (self.folder / LOG_NAME).open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
+
+
+def _device(name: str | None) -> torch.device:
+    device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise InputError(f"device is {name!r}, but torch finds no GPU here; take 'cpu' or leave it out.")
+    return device
+
+
+def _opt_out_of_sparse_checks() -> None:
+    """Say outright what is torch's default, which warns once if nobody does: sparse gradients are not re-checked."""
+    if not torch.sparse.check_sparse_tensor_invariants.is_enabled():
+        torch.sparse.check_sparse_tensor_invariants.disable()
 
 
 def clip_gradients(parameters: Iterable[torch.nn.Parameter], max_norm: float) -> torch.Tensor | None:

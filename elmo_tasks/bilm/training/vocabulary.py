@@ -1,11 +1,12 @@
 """The words a biLM predicts: a file of one word a line, the most frequent first."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from elmo_tasks.bilm.characters import BEGIN_SENTENCE, END_SENTENCE, UNKNOWN
-from elmo_tasks.bilm.training.corpus import open_text, read_sentences
+from elmo_tasks.bilm.training.corpus import numbered_lines, read_sentences
+from elmo_tasks.bilm.writing import written_aside
 from elmo_tasks.errors import InputError
 
 SPECIAL_WORDS = (BEGIN_SENTENCE, END_SENTENCE, UNKNOWN)
@@ -41,11 +42,12 @@ class Vocabulary:
         Raises
         ------
         InputError
-            With the line: the first three are not ``<S>``, ``</S>``, ``<UNK>``, or a word is empty or comes twice.
+            With the line: the first three are not ``<S>``, ``</S>``, ``<UNK>``; a word is empty, comes twice or has a
+            space within; or the file cannot be read.
         """
         words: list[str] = []
         seen: dict[str, int] = {}
-        for number, line in _numbered(path):
+        for number, line in numbered_lines(path):
             word = line.strip()
             if word == _IGNORED_LINE:
                 continue
@@ -58,6 +60,8 @@ class Vocabulary:
                 )
             if not word:
                 raise InputError(f"{path}:{number}: an empty line in the vocabulary; expected one word a line.")
+            if len(word.split()) > 1:
+                raise InputError(f"{path}:{number}: found {word!r}, expected one word without spaces, no counts.")
             if word in seen:
                 raise InputError(f"{path}:{number}: the word {word!r} stands in line {seen[word]} already.")
             seen[word] = number
@@ -76,13 +80,9 @@ class Vocabulary:
         return cls(_by_frequency(counts, max_size, min_count))
 
     def write(self, path: str | Path) -> None:
-        """Write one word a line."""
-        Path(path).write_text("".join(word + "\n" for word in self.words), encoding="utf-8")
-
-
-def _numbered(path: str | Path) -> Iterator[tuple[int, str]]:
-    with open_text(path) as file:
-        yield from enumerate(file, start=1)
+        """Write one word a line, the file complete or not at all."""
+        with written_aside(path) as aside:
+            aside.write_text("".join(word + "\n" for word in self.words), encoding="utf-8", newline="\n")
 
 
 def _by_frequency(counts: Counter[str], max_size: int | None, min_count: int) -> list[str]:
