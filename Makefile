@@ -3,6 +3,8 @@
 # make test      all that needs no network, no GPU and no licensed data
 # make test-real what needs ../shared or takes long
 # make lint      ruff, mypy and import-linter alone
+#
+# make install TORCH_ARGS='--index-url ...' takes torch from elsewhere, for example from its index of builds for the CPU.
 
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell $(name) -V >/dev/null 2>&1 && echo $(name))))
 ALLENNLP := allennlp==2.10.1
@@ -55,14 +57,14 @@ packages:
 	@rm -f "$(STAMP)"
 	@constraint=$$(mktemp); trap 'rm -f "$$constraint"' EXIT; \
 	fail() { \
-	    echo "That failed; pip's own words are above. It needs a network and 4 GB of free disk. The same command goes on from here."; \
+	    echo "That failed; pip's own words are above. It needs a network and free disk: 2.5 GB, or 8 GB where torch comes with CUDA. The same command goes on from here."; \
 	    exit 1; }; \
 	if torch=$$("$(BIN)/python" -c 'import torch; print(torch.__version__.partition("+")[0])' 2>/dev/null); then \
 	    echo "1/4  torch $$torch is there and stays"; \
 	else \
 	    torch=$$(sed -n 's/^torch==\([^ ]*\).*/\1/p' requirements.txt); \
 	    echo "1/4  torch $$torch (the largest download)"; \
-	    $(PIP) "torch==$$torch" || fail; \
+	    $(PIP) $(TORCH_ARGS) "torch==$$torch" || fail; \
 	fi; \
 	echo "torch==$$torch" >"$$constraint"; \
 	echo "2/4  what AllenNLP and the tests need (requirements.txt)"; \

@@ -1,15 +1,20 @@
 """A fix of how AllenNLP unpacks archives."""
 
+import gzip
 import os
 import shutil
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
 from elmo_tasks.errors import InputError
+
+# Python before 3.11.4 has no filters; there, `unpack` looks at the members itself.
+_REFUSED: type[Exception] | tuple[()] = getattr(tarfile, "FilterError", ())
 
 
 def unpack(archive_file: str | os.PathLike[str], folder: str | os.PathLike[str]) -> None:
@@ -23,15 +28,15 @@ def unpack(archive_file: str | os.PathLike[str], folder: str | os.PathLike[str])
         with tarfile.open(archive_file, "r:gz") as archive:
             if hasattr(tarfile, "data_filter"):
                 archive.extractall(folder, filter="data")
-            else:  # Python before 3.11.4
+            else:
                 for member in archive.getmembers():
                     inside = (Path(folder) / member.name).resolve().is_relative_to(Path(folder).resolve())
                     if not inside or not (member.isfile() or member.isdir()):
                         raise InputError(f"{archive_file}: refused to unpack {member.name!r}, which leaves the folder")
                 archive.extractall(folder)
-    except tarfile.FilterError as error:
+    except _REFUSED as error:
         raise InputError(f"{archive_file}: refused to unpack it, since {error}") from error
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise InputError(f"{archive_file}: found no complete .tar.gz archive of a model ({error})") from error
 
 

@@ -70,7 +70,7 @@ def works(name: str) -> bool:
 @contextmanager
 def _present(modules: dict[str, ModuleType]) -> Iterator[None]:
     """Has these modules in `sys.modules` for a while, and then again what was there."""
-    previous = {name: sys.modules.get(name) for name in modules}
+    previous = {name: sys.modules[name] for name in modules if name in sys.modules}
     sys.modules.update(modules)
     for name, module in modules.items():
         parent, _, child = name.rpartition(".")
@@ -79,11 +79,9 @@ def _present(modules: dict[str, ModuleType]) -> Iterator[None]:
     try:
         yield
     finally:
-        for name, before in previous.items():
-            if before is None:
-                sys.modules.pop(name, None)
-            else:
-                sys.modules[name] = before
+        for name in modules:
+            sys.modules.pop(name, None)
+        sys.modules.update(previous)
 
 
 @contextmanager

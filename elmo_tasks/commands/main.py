@@ -62,6 +62,7 @@ class Command:
 COMMANDS = (
     # What is wrong with an installation is found out without what may be missing from it.
     Command("check", name_in_allennlp="elmo-check", needs_allennlp=False),
+    Command("table", name_in_allennlp="elmo-table", needs_allennlp=True),
 )
 
 
