@@ -31,10 +31,14 @@ local scaled(factor) = {
   for key in std.objectFields(paper_width)
 };
 
+// The narrowest of the baselines that are 0.05 % wider each which has at least ELMo's number.
 local target = trainable(paper_width, elmo_dim);
-local candidates = [scaled(1 + step / 200) for step in std.range(0, 600)];
-local distance(width) = std.abs(trainable(width, 0) - target);
-local width = std.foldl(function(best, next) if distance(next) < distance(best) then next else best, candidates, paper_width);
+local widened(step) = scaled(1 + step / 2000);
+local search(low, high) =
+  if low == high then low else
+    local middle = std.floor((low + high) / 2);
+    if trainable(widened(middle), 0) >= target then search(low, middle) else search(middle + 1, high);
+local width = widened(search(0, 40000));
 
 baseline + {
   model+: {

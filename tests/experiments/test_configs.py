@@ -1,0 +1,155 @@
+"""The arms of an experiment differ by what the paper changed and by nothing else, and every config can be built."""
+
+import fnmatch
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from allennlp.common import Params
+from allennlp.data import DatasetReader
+from allennlp.data.batch import Batch
+from allennlp.models import Model
+from allennlp.training.util import make_vocab_from_params
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+TASKS = sorted(path.parent.name for path in EXPERIMENTS.glob("*/baseline.jsonnet"))
+CONFIGS = sorted(
+    path.relative_to(EXPERIMENTS).as_posix() for task in TASKS for path in (EXPERIMENTS / task).glob("*.jsonnet")
+)
+
+ELMO_AT_THE_INPUT = [
+    "+dataset_reader.token_indexers.elmo.*",
+    "+validation_dataset_reader.token_indexers.elmo.*",
+    "+model.text_field_embedder.token_embedders.elmo.*",
+    "+model.regularizer.*",
+]
+# What elmo.jsonnet may change of baseline.jsonnet: + is new, ~ has another value.
+ALLOWED: dict[str, list[str]] = {
+    "sst5": [*ELMO_AT_THE_INPUT, "+model.elmo_at_output.*", "~model.embedding_dropout"],
+}
+# What elmo_only.jsonnet takes away from elmo.jsonnet.
+WORD_VECTORS = [
+    "-dataset_reader.token_indexers.tokens.*",
+    "-validation_dataset_reader.token_indexers.tokens.*",
+    "-model.text_field_embedder.token_embedders.tokens.*",
+]
+
+pytestmark = pytest.mark.usefixtures("published_paper_profile")
+
+
+def evaluated(name: str) -> dict[str, Any]:
+    return Params.from_file(EXPERIMENTS / name).as_dict(quiet=True)
+
+
+def flat(node: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(node, dict):
+        return {prefix.removesuffix("."): node}
+    return {key: value for name, below in node.items() for key, value in flat(below, f"{prefix}{name}.").items()}
+
+
+def differences(first: str, second: str) -> list[str]:
+    before, after = flat(evaluated(first)), flat(evaluated(second))
+    return sorted(
+        [f"+{key}" for key in after.keys() - before.keys()]
+        + [f"-{key}" for key in before.keys() - after.keys()]
+        + [f"~{key}" for key in before.keys() & after.keys() if before[key] != after[key]]
+    )
+
+
+def not_covered(found: list[str], allowed: list[str]) -> list[str]:
+    return [change for change in found if not any(fnmatch.fnmatchcase(change, pattern) for pattern in allowed)]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_elmo_changes_only_what_the_paper_changed(task: str) -> None:
+    found = differences(f"{task}/baseline.jsonnet", f"{task}/elmo.jsonnet")
+    assert not_covered(found, ALLOWED[task]) == []
+    assert [pattern for pattern in ALLOWED[task] if not fnmatch.filter(found, pattern)] == []
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_elmo_only_removes_the_word_vectors_and_nothing_else(task: str) -> None:
+    found = differences(f"{task}/elmo.jsonnet", f"{task}/elmo_only.jsonnet")
+    assert not_covered(found, WORD_VECTORS) == []
+    assert len({change.split(".tokens.")[0] for change in found}) == 3
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_elmo_is_the_baseline_and_a_block(task: str) -> None:
+    text = (EXPERIMENTS / task / "elmo.jsonnet").read_text(encoding="utf-8")
+    assert "(import 'baseline.jsonnet') + {" in text
+    for size in ("hidden_size", "hidden_dim", "input_dim", "input_size", "num_layers"):
+        assert size not in text
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_test_data_is_scored_once_by_the_best_model_on_development_data(task: str) -> None:
+    config = evaluated(f"{task}/baseline.jsonnet")
+    assert config["evaluate_on_test"] is True
+    assert config["datasets_for_vocab_creation"] == ["train"]
+    assert config["validation_data_path"] != config["test_data_path"]
+    assert config["trainer"]["checkpointer"]["type"] == "exact_resume"
+    assert {config[f"{name}_seed"] for name in ("random", "numpy", "pytorch")} == {13370}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_config_can_be_built_and_scores_development_data(name: str, tmp_path: Path) -> None:
+    params = Params(evaluated(name))
+    vocabulary = make_vocab_from_params(params.duplicate(), tmp_path)
+    reader = DatasetReader.from_params(params["validation_dataset_reader"])
+    model = Model.from_params(params["model"], vocab=vocabulary)
+    batch = Batch(reader.read(params["validation_data_path"]))
+    batch.index_instances(vocabulary)
+    with torch.no_grad():
+        loss = float(model.eval()(**batch.as_tensor_dict())["loss"])
+    assert 0 < loss < 100
+
+
+def trainable_numbers(name: str, folder: Path) -> int:
+    params = Params(evaluated(name))
+    vocabulary = make_vocab_from_params(params.duplicate(), folder)
+    model = Model.from_params(params["model"], vocab=vocabulary)
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_widened_baseline_has_as_many_trainable_parameters_as_elmo(task: str, tmp_path: Path) -> None:
+    arms = ("baseline", "widened", "elmo")
+    baseline, widened, elmo = (trainable_numbers(f"{task}/{arm}.jsonnet", tmp_path / arm) for arm in arms)
+    assert baseline < 0.9 * elmo
+    assert abs(widened - elmo) < 0.005 * elmo
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_controls_differ_in_one_thing(task: str) -> None:
+    embedder = "~model.text_field_embedder.token_embedders.elmo.weights_file"
+    assert differences(f"{task}/elmo.jsonnet", f"{task}/random_bilm.jsonnet") == [embedder]
+    assert differences(f"{task}/elmo.jsonnet", f"{task}/shuffled_bilm.jsonnet") == [embedder]
+    sizes = ("hidden_size", "hidden_dims")
+    found = differences(f"{task}/baseline.jsonnet", f"{task}/widened.jsonnet")
+    assert all(change.startswith("~model.") and change.endswith(sizes) for change in found)
+
+
+def test_sst5_has_the_values_of_the_paper() -> None:
+    """Those of paper.md B.6, default column; sizes where the paper is silent from AllenNLP's first port."""
+    config = flat(evaluated("sst5/elmo.jsonnet"))
+    expected = {
+        "dataset_reader.phrases": True,
+        "dataset_reader.min_phrase_tokens": 4,
+        "dataset_reader.granularity": "5-class",
+        "model.encoder.hidden_size": 300,
+        "model.integrator.hidden_size": 300,
+        "model.pre_encode_feedforward.hidden_dims": 300,
+        "model.output.type": "relu",
+        "model.output.hidden_dims": [1200, 600],
+        "model.output.dropout": 0.2,
+        "model.text_field_embedder.token_embedders.tokens.trainable": False,
+        "model.text_field_embedder.token_embedders.tokens.embedding_dim": 300,
+        "model.regularizer.regexes": [["mix.*weights", {"type": "l2", "alpha": 0.001}]],
+        "trainer.optimizer.type": "adam",
+        "trainer.optimizer.lr": 0.0001,
+        "data_loader.batch_sampler.batch_size": 32,
+    }
+    assert {key: config.get(key) for key in expected} == expected
+    assert "validation_dataset_reader.phrases" not in config

@@ -1,0 +1,138 @@
+"""Training of the configs through AllenNLP: what is saved is what was trained, and a seed decides everything."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from allennlp.commands.train import train_model
+from allennlp.common import Params
+from allennlp.data import Vocabulary
+from allennlp.models import Model, load_archive
+from allennlp.predictors import Predictor
+
+from elmo_tasks.errors import InputError
+from elmo_tasks.tasks.sst5.predictor import SST5Predictor, treebank_tokens
+
+SENTENCE = 'The "plot" is flat (and dull), from start/finish.'
+TREEBANK = [
+    "The",
+    "``",
+    "plot",
+    "''",
+    "is",
+    "flat",
+    "-LRB-",
+    "and",
+    "dull",
+    "-RRB-",
+    ",",
+    "from",
+    "start\\/finish",
+    ".",
+]
+
+Train = Callable[..., Model]
+
+
+@pytest.fixture
+def train(repository: Path, published_tiny_profile: Path, tmp_path: Path) -> Train:
+    def train(arm: str, name: str = "run", **overrides: Any) -> Model:
+        params = Params.from_file(repository / "experiments" / "sst5" / f"{arm}.jsonnet", overrides)
+        return train_model(params, tmp_path / name)
+
+    return train
+
+
+@pytest.mark.parametrize("arm", ["baseline", "elmo", "elmo_only"])
+def test_an_archive_predicts_as_the_model_that_was_trained(train: Train, tmp_path: Path, arm: str) -> None:
+    model = train(arm)
+    moved = shutil.move(tmp_path / "run" / "model.tar.gz", tmp_path / "model.tar.gz")
+    shutil.rmtree(tmp_path / "run")
+    archive = load_archive(moved)
+    for name, parameter in model.state_dict().items():
+        np.testing.assert_array_equal(archive.model.state_dict()[name], parameter, err_msg=name)
+    reader = archive.validation_dataset_reader
+    instances = [reader.text_to_instance(text.split(" ")) for text in ("A dull film .", "Fine")]
+    for instance in instances:
+        reader.apply_token_indexers(instance)
+    both = (trained.eval().forward_on_instances(instances) for trained in (model, archive.model))
+    for trained, loaded in zip(*both, strict=True):
+        np.testing.assert_array_equal(trained["logits"], loaded["logits"])
+
+
+def test_a_seed_decides_everything(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    states = []
+    for run, seed in enumerate(["5", "5", "6"]):
+        monkeypatch.setenv("ELMO_TASKS_SEED", seed)
+        states.append(train("elmo", f"run{run}").state_dict())
+    first, again, other = states
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    learned = [name for name in first if ".bilm." not in name and "embedder_tokens" not in name]
+    assert not any(torch.equal(first[name], other[name]) for name in learned)
+
+
+def test_the_vocabulary_is_the_training_words_and_every_word_of_the_vector_file(
+    train: Train, tmp_path: Path, repository: Path
+) -> None:
+    data = repository / "fixtures" / "sst5"
+    train("baseline")
+    train("elmo", "elmo")
+    words = set(Vocabulary.from_files(tmp_path / "run" / "vocabulary").get_token_to_index_vocabulary("tokens"))
+    assert words == set(Vocabulary.from_files(tmp_path / "elmo" / "vocabulary").get_token_to_index_vocabulary("tokens"))
+    of_vectors = {line.split(" ")[0] for line in (data / "vectors.txt").read_text(encoding="utf-8").splitlines()}
+    # of the training words of 4-token phrases, these have no vector; "(", ")" and '"' have theirs
+    assert words == of_vectors | {"8\u00a01/2", "café", "@@PADDING@@", "@@UNKNOWN@@"}
+    assert {"excellent", "boring"} <= words  # in the vector file alone
+
+
+def test_words_of_development_data_without_vector_stay_unknown(train: Train, tmp_path: Path) -> None:
+    dev = tmp_path / "dev.txt"
+    dev.write_text("(3 (2 Zyx) (3 warm))\n", encoding="utf-8")
+    train("baseline", validation_data_path=str(dev), test_data_path=str(dev))
+    vocabulary = Vocabulary.from_files(tmp_path / "run" / "vocabulary")
+    assert "zyx" not in vocabulary.get_token_to_index_vocabulary("tokens")
+
+
+@pytest.fixture
+def predictor(train: Train, tmp_path: Path) -> Predictor:
+    train("elmo")
+    return Predictor.from_path(tmp_path / "run" / "model.tar.gz")
+
+
+def test_the_predictor_takes_texts_and_tokens(predictor: Predictor) -> None:
+    assert isinstance(predictor, SST5Predictor)
+    from_text = predictor.predict_json({"sentence": SENTENCE})
+    assert from_text["tokens"] == TREEBANK
+    assert from_text == predictor.predict_json({"tokens": TREEBANK})
+    assert sum(from_text["probabilities"]) == pytest.approx(1)
+    best = int(np.argmax(from_text["probabilities"]))
+    assert from_text["label"] == str(best)
+    assert from_text["name"] == ["very negative", "negative", "neutral", "positive", "very positive"][best]
+    batch = predictor.predict_batch_json([{"sentence": "Fine ."}, {"tokens": TREEBANK}])
+    np.testing.assert_allclose(batch[1]["logits"], from_text["logits"], rtol=0, atol=1e-6)
+
+    with pytest.raises(InputError, match='"sentence" is empty: give a text of at least one word'):
+        predictor.predict_json({"sentence": " \n"})
+    with pytest.raises(InputError, match='"tokens" is empty: give at least one word'):
+        predictor.predict_json({"tokens": []})
+    with pytest.raises(InputError, match='"tokens" must be a list of words, each a non-empty string'):
+        predictor.predict_json({"tokens": ["a", ""]})
+    with pytest.raises(InputError, match='"sentence" must be a text, found int'):
+        predictor.predict_json({"sentence": 3})
+    with pytest.raises(InputError, match=r'expected \{"sentence": .*found "text"'):
+        predictor.predict_json({"text": "Fine"})
+
+
+def test_the_best_class_is_the_label_for_interpreters(predictor: Predictor) -> None:
+    (labeled,) = predictor.json_to_labeled_instances({"sentence": SENTENCE})
+    assert str(labeled["label"].label) == predictor.predict_json({"sentence": SENTENCE})["label"]
+
+
+@pytest.mark.parametrize("word", ["1\\/2", "\\*\\*\\*", "J.R.R.", "café"])
+def test_text_becomes_tokens_as_the_treebank_writes_them(word: str) -> None:
+    text = f"It has {word} in it ."
+    assert treebank_tokens(text.replace("\\", "")) == text.split(" ")
