@@ -11,6 +11,8 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from elmo_tasks.errors import InputError
+
 BEGIN_SENTENCE = "<S>"
 END_SENTENCE = "</S>"
 UNKNOWN = "<UNK>"
@@ -85,7 +87,15 @@ def batch_to_ids(
     Returns
     -------
     int64 tensor ``(batch_size, num_tokens, max_characters_per_token)``; tokens past a sentence's end are all 0.
+
+    Raises
+    ------
+    InputError
+        If a sentence is a string.
     """
+    for number, sentence in enumerate(sentences):
+        if isinstance(sentence, str):
+            raise InputError(f"sentence {number} is a string, expected a list of tokens: {sentence[:40]!r}.")
     longest = max((len(sentence) for sentence in sentences), default=0)
     ids = np.full((len(sentences), longest, max_characters_per_token), NO_TOKEN_ID, dtype=np.int64)
     for row, sentence in enumerate(sentences):

@@ -37,8 +37,9 @@ class Packing:
 
     def unpack(self, packed: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """``(num_packed, dim)`` back to ``(batch_size, num_positions, dim)``, zeros where there is no token."""
-        flat = packed.new_zeros(self.batch_size * self.num_positions, packed.size(-1))
-        return flat.index_copy(0, positions, packed).view(self.batch_size, self.num_positions, -1)
+        dim = packed.size(-1)
+        flat = packed.new_zeros(self.batch_size * self.num_positions, dim)
+        return flat.index_copy(0, positions, packed).view(self.batch_size, self.num_positions, dim)
 
 
 def distinct_rows(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
