@@ -1,6 +1,6 @@
 """What stands beneath a row of the table: all arms, the tests of the difference, each run, the learned mixes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from elmo_tasks.reproduce.arms import NOTHING, ArmRuns, TaskRuns, gain, spread
 from elmo_tasks.reproduce.layout import Block, Column, Grid, Lines
 from elmo_tasks.reproduce.plan import PlannedRun
 from elmo_tasks.reproduce.progress import duration
-from elmo_tasks.reproduce.results import Mix, Result
+from elmo_tasks.reproduce.results import Mix
 from elmo_tasks.reproduce.statistics import ROUNDS, difference, paired_randomisation
 from elmo_tasks.reproduce.suite import BASELINE, ELMO
 
@@ -30,7 +30,6 @@ def _arms(task: TaskRuns) -> Grid:
         Column("over the baseline"),
         Column("ELMo over it"),
         Column("epochs", right=True),
-        Column("best", right=True),
         Column("time a run", right=True),
     ]
     rows = []
@@ -44,16 +43,11 @@ def _arms(task: TaskRuns) -> Grid:
                 spread(scores, task.decimals),
                 gain(scores, task.scores(BASELINE), task.decimals) if arm.name != BASELINE else "",
                 gain(task.scores(ELMO), scores, task.decimals) if arm.name != ELMO else "",
-                _mean(done, lambda result: result.epochs or 0),
-                _mean(done, lambda result: result.best_epoch or 0),
+                f"{np.mean([result.epochs or 0 for result in done]):.1f}" if done else NOTHING,
                 duration(float(np.mean([result.seconds for result in done]))) if done else NOTHING,
             ]
         )
     return Grid(columns, rows)
-
-
-def _mean(done: Sequence[Result], value: Callable[[Result], float]) -> str:
-    return f"{np.mean([value(result) for result in done]):.1f}" if done else NOTHING
 
 
 def _tests(task: TaskRuns) -> Iterator[Block]:
@@ -110,7 +104,7 @@ def _runs(task: TaskRuns) -> Grid:
         Column("dev", right=True),
         Column("test", right=True),
         Column("epochs", right=True),
-        Column("best", right=True),
+        Column("best epoch", right=True),
         Column("time", right=True),
         Column("remark"),
     ]

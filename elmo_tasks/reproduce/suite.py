@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from elmo_tasks.errors import InputError
+from elmo_tasks.reproduce.paper import TABLE_1
 
 BASELINE = "baseline"
 """Name of the arm that every other arm is compared with."""
@@ -194,7 +195,8 @@ def load_suite(path: Path) -> Suite:
     """
     Reads a suite from a Jsonnet or JSON file.
 
-    Paths in it (configs, profile files) are relative to the file itself.
+    Paths in it (configs, profile files) are relative to the file itself. Tasks come in the paper's order, arms with the
+    baseline and ELMo first.
 
     Raises
     ------
@@ -266,7 +268,7 @@ class _SuiteFile:
         budget = self._budget(entries.get("budget", {}), "budget")
         tasks = {
             name: self._task(name, task, profile, seeds, budget)
-            for name, task in self._named_sections(entries.get("tasks"), "tasks")
+            for name, task in self._named_sections(entries.get("tasks"), "tasks", first=tuple(TABLE_1))
         }
         return Suite(
             name=self._path.stem,
@@ -286,7 +288,7 @@ class _SuiteFile:
         if "budget" in entries:
             budget = self._budget(entries["budget"], f"{place}.budget")
         arms = {}
-        for arm, described in self._named_sections(entries.get("arms"), f"{place}.arms"):
+        for arm, described in self._named_sections(entries.get("arms"), f"{place}.arms", first=(BASELINE, ELMO)):
             arms[arm] = self._arm(arm, described, f"{place}.arms.{arm}", profile, seeds, budget)
         return Task(name, arms, budget)
 
@@ -333,14 +335,15 @@ class _SuiteFile:
                 self._refuse(f"{place}.{key}".lstrip("."), f"unknown key; {remedy}")
         return content
 
-    def _named_sections(self, content: Any, place: str) -> Iterator[tuple[str, Any]]:
+    def _named_sections(self, content: Any, place: str, first: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+        """Entries by name: Jsonnet sorts them, and so the ones that come first have to be named."""
         if not isinstance(content, dict) or not content:
             self._refuse(place, f"expected an object with at least one entry, found {json.dumps(content)}")
-        for name, section in content.items():
+        for name in sorted(content, key=lambda name: (first.index(name) if name in first else len(first), name)):
             # Names become parts of file names.
             if not name.replace("_", "").isalnum():
                 self._refuse(place, f"{name!r} is no name: letters, digits and underscores only")
-            yield name, section
+            yield name, content[name]
 
     def _text(self, entries: Mapping[str, Any], place: str, key: str, default: str | None = None) -> str:
         value = entries.get(key, default)
