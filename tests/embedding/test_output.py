@@ -85,6 +85,14 @@ def test_one_run_for_two_places_and_two_texts(bilm_files: BiLMFiles, caplog: pyt
     assert torch.equal(second, second_again)
 
 
+def test_empty_block_is_the_default_place(bilm_files: BiLMFiles) -> None:
+    model = make_model(bilm_files, output={})
+    assert model.elmo_at_output.dropout.p == 0.5
+    first, second = model.eval()(text())["vectors"]
+    assert torch.equal(first, second)
+    assert (model.train()(text())["vectors"][1] == 0).float().mean() > 0.5
+
+
 def test_each_forward_pass_computes_afresh(bilm_files: BiLMFiles) -> None:
     model = make_model(bilm_files)
     runs = count_runs(model)
