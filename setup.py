@@ -17,12 +17,12 @@ PACKAGE = FOLDER / "elmo_tasks" / "__init__.py"
 NEEDED = ["torch>=2.4,<3", "numpy>=1.26,<3", "h5py>=3.10"]
 
 # What AllenNLP 2.10.1 imports before its first command can run. Left out of its own list, because nothing imports
-# them: sentencepiece, sacremoses, traitlets, typer, protobuf, wandb, filelock, requests, torchvision (stand-in).
+# them: sentencepiece, sacremoses, traitlets, typer, protobuf, wandb, filelock, requests; because the bridge stands in
+# for them: torchvision, fairscale.
 ALLENNLP = [
     "base58>=2.1.1",
     "cached-path>=1.6",
     "dill>=0.3.6",
-    "fairscale>=0.4.13",
     "huggingface_hub>=0.24,<1",
     "jsonnet>=0.20; sys_platform != 'win32'",
     "lmdb>=1.4",

@@ -24,7 +24,8 @@ OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 13)
 REPAIR = "run `make install` in the project's folder; if that does not help, remove .venv and run it again"
 
 _PINNED = re.compile(r"^(?P<name>[A-Za-z0-9_.-]+)==(?P<version>[^\s;#]+)")
-_NAMED = re.compile(r"^[A-Za-z0-9_.-]+")
+_NAME = re.compile(r"^[A-Za-z0-9_.-]+")
+_EXTRA = re.compile(r"""extra == ["'](?P<name>[^"']+)["']""")
 _LINES_OF_TRACE = 3
 
 
@@ -72,46 +73,48 @@ def check_python() -> Finding:
     )
 
 
-def tested_versions() -> dict[str, str | None]:
-    """
-    The packages that are needed, each with the version that the tests run with.
+def needed_packages() -> set[str]:
+    """The packages without which this one does not work with AllenNLP, as our metadata names them, and AllenNLP."""
+    names = {ALLENNLP.partition("==")[0]}
+    for requirement in importlib.metadata.requires("elmo-tasks") or ():
+        extra = _EXTRA.search(requirement)
+        if extra is None or extra["name"] == "allennlp":
+            names.add(_NAME.match(requirement)[0])  # type: ignore[index]  # each begins with a name
+    return names
 
-    They stand in the checkout's requirements.txt. Without a checkout they are those that our own metadata names, with
-    None for the version.
-    """
+
+def tested_versions() -> dict[str, str]:
+    """The versions that the tests run with, as requirements.txt has them; without a checkout AllenNLP's alone."""
     name, _, version = ALLENNLP.partition("==")
-    versions: dict[str, str | None] = {name: version}
+    versions = {name: version}
     requirements = Path(elmo_tasks.__file__).parent.parent / "requirements.txt"
     if requirements.exists():
         for line in requirements.read_text(encoding="utf-8").splitlines():
             if pinned := _PINNED.match(line):
                 versions[pinned["name"]] = pinned["version"]
-        return versions
-    for requirement in importlib.metadata.requires("elmo-tasks") or ():
-        is_for_development = "extra ==" in requirement and 'extra == "allennlp"' not in requirement.replace("'", '"')
-        named = _NAMED.match(requirement)
-        if named and not is_for_development:
-            versions[named[0]] = None
     return versions
 
 
 def check_versions() -> Finding:
     """Whether every package is installed; versions other than the tested ones are named, and are no fault."""
+    needed, tested = needed_packages(), tested_versions()
     missing, others = [], []
-    tested = tested_versions()
-    for name, version in tested.items():
+    for name in sorted(needed | set(tested)):
         try:
             found = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            missing.append(name)
+            if name in needed:
+                missing.append(name)
+            else:
+                others.append(f"no {name}")
             continue
         # A build for CPU or CUDA says so behind a plus sign.
-        if version is not None and found.partition("+")[0] != version:
-            others.append(f"{name} {found} (tested: {version})")
+        if name in tested and found.partition("+")[0] != tested[name]:
+            others.append(f"{name} {found} (tested: {tested[name]})")
     if missing:
         return Finding(False, f"these packages are not installed: {', '.join(missing)}", REPAIR)
     if others:
-        return Finding(True, f"{len(tested)} packages; other versions than the tested ones: {', '.join(others)}")
+        return Finding(True, f"all packages that are needed, but not quite the tested set: {', '.join(others)}")
     return Finding(True, f"{len(tested)} packages, in the tested versions")
 
 

@@ -37,10 +37,11 @@ def test_missing_and_other_versions(monkeypatch: pytest.MonkeyPatch) -> None:
         return found[name]
 
     monkeypatch.setattr(importlib.metadata, "version", version)
-    monkeypatch.setattr(installation, "tested_versions", lambda: {"torch": "2.13.0", "numpy": "2.4.6"})
+    monkeypatch.setattr(installation, "needed_packages", lambda: {"torch", "numpy"})
+    monkeypatch.setattr(installation, "tested_versions", lambda: {"torch": "2.13.0", "numpy": "2.4.6", "ruff": "1"})
     finding = installation.check_versions()
     assert finding.is_well
-    assert finding.what == "2 packages; other versions than the tested ones: numpy 1.26.4 (tested: 2.4.6)"
+    assert finding.what.endswith("but not quite the tested set: numpy 1.26.4 (tested: 2.4.6), no ruff")
     del found["numpy"]
     finding = installation.check_versions()
     assert not finding.is_well
@@ -48,11 +49,15 @@ def test_missing_and_other_versions(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "make install" in finding.remedy
 
 
-def test_without_a_checkout_the_metadata_names_the_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_needed_stands_in_the_metadata() -> None:
+    needed = installation.needed_packages()
+    assert {"allennlp", "torch", "h5py", "transformers", "overrides"} <= needed
+    assert not {"pytest", "ruff", "matplotlib", "fairscale", "torchvision"} & needed
+
+
+def test_without_a_checkout_no_versions_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(elmo_tasks, "__file__", str(tmp_path / "elmo_tasks" / "__init__.py"))
-    needed = installation.tested_versions()
-    assert {"allennlp", "torch", "h5py", "transformers", "overrides"} <= set(needed)
-    assert not {"pytest", "ruff", "matplotlib"} & set(needed)
+    assert installation.tested_versions() == {"allennlp": "2.10.1"}
 
 
 def test_a_hook_that_did_not_act(monkeypatch: pytest.MonkeyPatch) -> None:
