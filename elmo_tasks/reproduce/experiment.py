@@ -146,6 +146,9 @@ def _run(
     """Runs what is to be run; returns all runs with their results."""
     wanted = [planned for planned in runs if _is_wanted(planned, request)]
     if wanted:
+        for planned in wanted:
+            if planned.obstacle is not None:
+                raise InputError(planned.obstacle)
         require_allennlp()
         jobs = min(request.jobs or available_cores(), len(wanted))
         work = runs[0].places.relative(runs[0].places.work)
@@ -171,5 +174,5 @@ def _table(request: Request, suite: Suite, places: Places, runs: Sequence[Planne
     file = None
     if whole and len(missing) < len(runs):
         file = places.results / f"{suite.name}.md"
-        write_text(file, as_markdown(blocks))
+        write_text(file, places.portable(as_markdown(blocks)))
     return SuiteTable(as_text(blocks), missing, failed, file)

@@ -108,7 +108,7 @@ def _done(planned: PlannedRun) -> Result:
 
 def _failed(planned: PlannedRun, error: str) -> Result:
     log = planned.places.relative(planned.folder.log)
-    return Result(**_description(planned), status="failed", error=error, log=log)
+    return Result(**_description(planned), status="failed", error=planned.places.portable(error), log=log)
 
 
 def _description(planned: PlannedRun, device: str | None = None) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def _description(planned: PlannedRun, device: str | None = None) -> dict[str, An
             **{package: version(package) for package in _KEPT_VERSIONS},
         },
         "machine": {**machine(), "device": device},
-        "files": {planned.places.relative(path): facts for path, facts in identity.files.items()},
+        "files": {planned.places.portable(path): facts for path, facts in identity.files.items()},
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(_seconds(attempts), 1),
         "attempts": len(attempts),

@@ -11,7 +11,14 @@ from typing import Any
 
 from elmo_tasks.errors import InputError
 from elmo_tasks.reproduce.identity import Identity, evaluate_config, identify
-from elmo_tasks.reproduce.profile import PROFILE_VARIABLE, PUBLISHED_VARIABLE, SEED_VARIABLE, resolve
+from elmo_tasks.reproduce.profile import (
+    DATA_VARIABLE,
+    PROFILE_VARIABLE,
+    PUBLISHED_VARIABLE,
+    SEED_VARIABLE,
+    data_folder,
+    resolve,
+)
 from elmo_tasks.reproduce.results import Result, read_result
 from elmo_tasks.reproduce.suite import Run, Suite, profile_name
 from elmo_tasks.reproduce.worker import RunFolder
@@ -63,6 +70,10 @@ class Places:
         """A path as commands and messages show it: relative to the repository if it lies in there."""
         path = Path(path)
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
+
+    def portable(self, text: str) -> str:
+        """A text that is kept, without this machine's folders: the repository's are left out, the data's a variable."""
+        return text.replace(f"{self.root}/", "").replace(str(data_folder()), f"${DATA_VARIABLE}")
 
 
 @dataclass(frozen=True)
@@ -170,7 +181,7 @@ class PlannedRun:
         variables = {**self.environment(), PROFILE_VARIABLE: self.places.relative(self.run.arm.profile)}
         prefix = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
         return [
-            " ".join([*prefix, "allennlp", shlex.join(arguments)])
+            self.places.portable(" ".join([*prefix, "allennlp", shlex.join(arguments)]))
             for arguments in (self.train_arguments(), self.evaluate_arguments())
         ]
 

@@ -14,6 +14,8 @@ from elmo_tasks.reproduce.worker import RunFolder
 _TAIL_BYTES = 16_384
 _BATCHES = re.compile(rb"(\d+)/(\d+) \[")
 """What tqdm writes between its bar and its times."""
+_LEAST_SHARE = 0.02
+"""Before that much of a run is done its first, slow batches would foretell too much."""
 _PHASES = {b"Training": "training", b"Validating": "validating"}
 
 
@@ -134,8 +136,8 @@ class Pace:
 
     @property
     def remaining(self) -> float | None:
-        """Seconds that it will still take, were it to use all its epochs; None as long as nothing is known."""
-        if self.training is None or self.share <= self.share_before:
+        """Seconds that it will still take, were it to use all its epochs; None as long as too little is known."""
+        if self.training is None or self.share - self.share_before < _LEAST_SHARE:
             return None
         return self.training * (1.0 - self.share) / (self.share - self.share_before)
 

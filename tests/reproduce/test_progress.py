@@ -98,7 +98,8 @@ def test_time_left_of_a_resumed_run_counts_what_was_done_since():
 
 def test_nothing_is_foretold_as_long_as_nothing_is_known():
     starting = Pace(spent=3, training=None, share_before=0.0, share=0.0)
-    assert seconds_left([starting, Pace(9, 1, 0.0, 0.0)], [None, None], 2) is None
+    just_begun = Pace(spent=9, training=3, share_before=0.5, share=0.501)
+    assert seconds_left([starting, just_begun], [None, None], 2) is None
 
 
 def test_waiting_runs_are_shared_out():
@@ -106,7 +107,7 @@ def test_waiting_runs_are_shared_out():
     # 10 s of this one; it will have taken 30 s, and so, it is guessed, will the second of those that wait.
     assert seconds_left([running], [50.0, None], 2) == pytest.approx((10 + 50 + 40) / 2)
     # However many at once: the longest run is not over before it is over.
-    assert seconds_left([running, Pace(0, 1, 0.0, 0.01)], [], 2) == pytest.approx(99)
+    assert seconds_left([running, Pace(0, 1, 0.0, 0.02)], [], 2) == pytest.approx(49)
 
 
 def test_lines_are_written_once_with_the_time_left():

@@ -123,6 +123,25 @@ def test_a_failed_run_stays_as_failed_until_it_is_asked_for_again(miniature: Min
     assert "--recover" not in miniature.arguments("sst5-elmo-seed2")[-1]["train"]
 
 
+def test_results_do_not_say_where_a_machine_keeps_its_data(
+    miniature: MiniatureRepository, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (miniature.root / "data" / "test.txt").rename(elsewhere / "test.txt")
+    (miniature.root / "data" / "test.txt").symlink_to(elsewhere / "test.txt")  # the fake worker reads it there
+    monkeypatch.setenv("ELMO_TASKS_DATA", str(elsewhere))
+    miniature.edit("experiments/toy/baseline.jsonnet", "'data/test.txt'", f"'{elsewhere}/test.txt'")
+    miniature.edit("experiments/toy/elmo.jsonnet", "elmo: true", f"elmo: '{miniature.root}/data/test.ambiguous.txt'")
+    miniature.behave(sst5_elmo_seed1="fail")
+    miniature.tables(seeds=[1])
+    result = miniature.result("sst5-elmo-seed1")
+    assert set(result.files) == {"$ELMO_TASKS_DATA/test.txt", "data/test.ambiguous.txt"}
+    assert " $ELMO_TASKS_DATA/test.txt --output-file" in result.command[1]
+    for path in (miniature.root / "results").rglob("*.*"):
+        assert str(elsewhere) not in path.read_text()
+        assert str(miniature.root) not in path.read_text()
+
+
 def test_a_process_that_vanishes_is_a_failed_run(miniature: MiniatureRepository):
     miniature.behave(sst5_elmo_seed1="vanish")
     miniature.tables(seeds=[1])
