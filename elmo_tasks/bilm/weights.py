@@ -172,11 +172,12 @@ def save_weights(bilm: "BiLM", path: str | Path, dtype: str = "float32") -> None
     """
     if dtype not in _DTYPES:
         raise InputError(f"dtype is {dtype!r}, expected 'float32' or 'float16'.")
-    packed = {"compression": "gzip", "shuffle": True} if dtype == "float16" else {}
     with written_aside(path) as aside, h5py.File(aside, "w") as file:
         for entry in _entries(bilm):
             with np.errstate(over="ignore"):
                 values = entry.write().astype("float32" if entry.name.endswith("/B") else dtype)
             if not np.isfinite(values).all():
                 raise InputError(f"{path}: {entry.name} would hold numbers that are not finite as {dtype}.")
+            # One chunk a data set: it is read as a whole, and a chunk has its price in bytes.
+            packed = {"compression": "gzip", "shuffle": True, "chunks": entry.shape} if dtype == "float16" else {}
             file.create_dataset(entry.name, data=values, **packed)
