@@ -66,16 +66,17 @@ def word_to_ids(word: str, max_characters_per_token: int = DEFAULT_MAX_CHARACTER
     return ids + [PADDING_ID] * (max_characters_per_token - len(ids))
 
 
+# As bytes, which Python keeps in its own pools: many small arrays between a training's large ones would leave holes
+# in the heap that grow with every new word.
 @lru_cache(maxsize=200_000)
-def _word_row(word: str, max_characters_per_token: int) -> np.ndarray:
-    return np.array(word_to_ids(word, max_characters_per_token), dtype=np.int16)
+def _word_row(word: str, max_characters_per_token: int) -> bytes:
+    return np.array(word_to_ids(word, max_characters_per_token), dtype=np.int16).tobytes()
 
 
 def words_to_array(words: Sequence[str], max_characters_per_token: int = DEFAULT_MAX_CHARACTERS) -> np.ndarray:
     """Character ids of a list of words: int16 array ``(num_words, max_characters_per_token)``."""
-    if not words:
-        return np.zeros((0, max_characters_per_token), dtype=np.int16)
-    return np.stack([_word_row(word, max_characters_per_token) for word in words])
+    rows = b"".join(_word_row(word, max_characters_per_token) for word in words)
+    return np.frombuffer(rows, dtype=np.int16).reshape(len(words), max_characters_per_token)
 
 
 def batch_to_ids(
