@@ -1,5 +1,6 @@
 """Fixes of the `allennlp` program itself."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -31,7 +32,7 @@ def one_sentence_for_mistakes(module: ModuleType) -> Iterator[None]:
 
     Where: commands/__init__.py, `main`.
     Why: our readers and models say what is wrong with which line of which file; below forty lines of trace nobody
-    finds it. `ELMO_TASKS_TRACEBACK=1` shows the trace.
+    finds it. The sentence stands in the run's out.log too. `ELMO_TASKS_TRACEBACK=1` shows the trace.
     Until: AllenNLP knows an exception for users' mistakes.
     """
     yield
@@ -45,6 +46,15 @@ def one_sentence_for_mistakes(module: ModuleType) -> Iterator[None]:
             sentence = user_mistake(error)
             if sentence is None or wants_trace():
                 raise
+            _write_to_logs(sentence)
             end_with(sentence)
 
     module.main = main  # type: ignore[attr-defined]
+
+
+def _write_to_logs(sentence: str) -> None:
+    """Writes to the files that log this run, and not to the screen a second time."""
+    record = logging.LogRecord(__name__, logging.ERROR, __file__, 0, "%s", (sentence,), None)
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.handle(record)

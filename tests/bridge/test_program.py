@@ -64,3 +64,4 @@ def test_train_in_any_folder_ends_with_a_sentence(run_command: RunCommand, tmp_p
     assert "Traceback" not in done.stderr
     assert done.stderr.splitlines()[-1].startswith("error: ")
     assert "nowhere.txt" in done.stderr.splitlines()[-1]
+    assert "nowhere.txt" in (tmp_path / "out" / "out.log").read_text(encoding="utf-8")
