@@ -74,7 +74,7 @@ def _word_row(word: str, max_characters_per_token: int) -> bytes:
 
 
 def words_to_array(words: Sequence[str], max_characters_per_token: int = DEFAULT_MAX_CHARACTERS) -> np.ndarray:
-    """Character ids of a list of words: int16 array ``(num_words, max_characters_per_token)``."""
+    """Character ids of a list of words: int16 array ``(num_words, max_characters_per_token)``, read-only."""
     rows = b"".join(_word_row(word, max_characters_per_token) for word in words)
     return np.frombuffer(rows, dtype=np.int16).reshape(len(words), max_characters_per_token)
 

@@ -66,7 +66,8 @@ def test_any_batch(sentences: list[list[str]]) -> None:
 
 def test_ids_handed_out_can_be_changed_without_harm() -> None:
     """Words are remembered; nobody can spoil what is remembered."""
-    words_to_array(["mouse"])[:] = 0
+    with pytest.raises(ValueError, match="read-only"):
+        words_to_array(["mouse"])[:] = 0
     batch_to_ids([["mouse"]])[:] = 0
     word_to_ids("mouse")[1] = 0
     assert words_to_array(["mouse"])[0].tolist() == word_to_ids("mouse")
