@@ -56,7 +56,7 @@ def plateau_without_verbose(module: ModuleType) -> Iterator[None]:
     What: the scheduler "reduce_on_plateau" can be made.
 
     Where: training/learning_rate_schedulers/pytorch_lr_schedulers.py hands `verbose` on to torch.
-    Why: torch 2.7 dropped that argument: `ReduceLROnPlateau.__init__() got an unexpected keyword argument`.
+    Why: torch has dropped that argument: `ReduceLROnPlateau.__init__() got an unexpected keyword argument`.
     Until: AllenNLP leaves it out.
     """
     yield
