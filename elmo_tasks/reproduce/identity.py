@@ -104,6 +104,15 @@ def identify(config: dict[str, Any], profile: str, folder: Path) -> Identity:
     return Identity(digest[:_KEY_LENGTH], config, files)
 
 
+def changed_files(identity: Identity, folder: Path) -> list[str]:
+    """The files of a run whose content is no longer what it was when the run was identified, or that are gone."""
+    return [
+        text
+        for text, facts in identity.files.items()
+        if not (folder / text).is_file() or _file_digest(folder / text) != facts["sha256"]
+    ]
+
+
 @lru_cache
 def code_fingerprint(task: str) -> str:
     """

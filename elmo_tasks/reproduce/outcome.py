@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import elmo_tasks
-from elmo_tasks.reproduce.identity import code_fingerprint
+from elmo_tasks.reproduce.identity import changed_files, code_fingerprint
 from elmo_tasks.reproduce.items import read_items
 from elmo_tasks.reproduce.plan import PlannedRun
 from elmo_tasks.reproduce.results import Mix, Result, write_json
@@ -82,7 +82,9 @@ def end_attempt(folder: RunFolder) -> None:
 
 
 def _done(planned: PlannedRun) -> Result:
-    folder = planned.folder
+    folder, identity = planned.folder, planned.identity
+    if identity is not None and (changed := changed_files(identity, planned.places.root)):
+        raise ValueError(f"changed while the run went on: {', '.join(changed)}")
     trained = _json(folder.trained)
     metrics = _training_metrics(folder)
     dev = {name.removeprefix(_BEST): value for name, value in metrics.items() if name.startswith(_BEST)}

@@ -1,8 +1,8 @@
 """
 For tests of the runner: does in milliseconds what a worker does in minutes, and leaves the same files behind.
 
-`behaviour.json` in the current folder says per run what else happens: `fail`, `hang` after the first epoch, or the
-labels that are predicted for the test file.
+`behaviour.json` in the current folder says per run what else happens: `fail`, `hang` after the first epoch, `edit` the
+test file, or the labels that are predicted for it.
 """
 
 import json
@@ -35,6 +35,9 @@ def main(job_file: Path) -> None:
             sys.exit(1)
         if behaviour == "vanish":
             os.abort()
+    if behaviour == "edit":
+        with Path("data/test.txt").open("a") as test_file:
+            test_file.write("(2 (2 another) (2 film))\n")
     (model / "metrics.json").write_text(json.dumps(metrics))
     (model / "model.tar.gz").write_text("archive")
     (folder / "mixes.json").write_text(json.dumps({"elmo_at_output": {"weights": [0.5, 0.25, 0.25], "gamma": 1.5}}))

@@ -161,6 +161,14 @@ def test_predictions_that_belong_to_other_items_fail_the_run(miniature: Miniatur
     assert error.startswith(("ended with exit status", "ValueError"))
 
 
+def test_data_that_changes_while_a_run_goes_on_fails_it(miniature: MiniatureRepository):
+    miniature.behave(sst5_elmo_seed2="edit")
+    miniature.tables(jobs=1)
+    error = miniature.result("sst5-elmo-seed2").error
+    assert error == "ValueError: changed while the run went on: data/test.txt"
+    assert miniature.result("sst5-baseline-seed2").done
+
+
 def test_what_a_time_limit_ended_is_marked(miniature: MiniatureRepository):
     miniature.behave(sst5_elmo_seed1="cut")
     (table,) = miniature.tables(time_limit=60.0)

@@ -1,0 +1,9 @@
+// The paper's own data, vectors and weights, for those who have them: five seeds, as the paper had for SST-5.
+{
+  title: "The paper's Table 1, on the paper's data",
+  profile: 'paper',
+  seeds: [1, 2, 3, 4, 5],
+  tasks: {
+    sst5: { arms: { baseline: '../sst5/baseline.jsonnet', elmo: '../sst5/elmo.jsonnet' } },
+  },
+}
