@@ -38,7 +38,7 @@ def make_bilm() -> MakeBiLM:
     return make
 
 
-def excite(bilm: BiLM, gain: float) -> None:
+def excite(bilm: BiLM, gain: float, gain_of_filters: float = 10.0) -> None:
     """Enlarge the LSTMs' matrices and the convolutions' in place, and draw all biases."""
     with torch.no_grad():
         for name, parameter in bilm.named_parameters():
@@ -47,4 +47,4 @@ def excite(bilm: BiLM, gain: float) -> None:
             elif name.startswith("lstm."):
                 parameter.mul_(gain)
             elif "filters" in name:
-                parameter.mul_(10.0)
+                parameter.mul_(gain_of_filters)

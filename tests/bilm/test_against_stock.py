@@ -81,17 +81,25 @@ def excite_exactly(bilm: BiLM, gain: float) -> None:
     As `excite`; the biases such that 1 more is exact in float32, where AllenNLP adds the forget bias, but not in
     float16.
     """
-    excite(bilm, gain)
+    excite(bilm, gain, gain_of_filters=3.0)
     with torch.no_grad():
         for layer in bilm.lstm.layers:
             layer.bias.copy_((layer.bias * 2**20).round() / 2**20)
 
 
 def busy_bilm(options: BiLMOptions, sentences: list[list[str]]) -> BiLM:
-    """Random weights, the matrices larger by a tenth again and again until the states reach both bounds."""
+    """
+    Random weights, the matrices larger by a tenth again and again until the states reach both bounds.
+
+    Eight outputs begin far larger than the others: they reach the bound first, where the recurrence as a whole does not
+    yet double every rounding error from step to step.
+    """
     torch.manual_seed(0)
     bilm = BiLM(options, "carry").eval()
-    excite_exactly(bilm, gain=1.7)
+    excite_exactly(bilm, gain=1.5)
+    with torch.no_grad():
+        for layer in bilm.lstm.layers:
+            layer.projection[..., :8] *= 4.0
     for _ in range(10):
         bilm.reset_states()
         computed = layers(bilm, sentences)
@@ -123,14 +131,12 @@ def assert_as_exact(options: BiLMOptions, folder: Path, lengths: list[int]) -> N
     exact, check = stock_layers(elmo, sentences), layers(bilm, sentences)
     torch.testing.assert_close(check, exact, atol=1e-9, rtol=0)
     for layer in range(3):
-        for row, sentence in enumerate(sentences):
-            at = (layer, row, slice(len(sentence)))
-            distance = float((ours[at] - theirs[at]).abs().max())
-            our_error, their_error = (float((x[at].double() - exact[at]).abs().max()) for x in (ours, theirs))
-            assert distance <= 1e-5 or our_error <= 2 * their_error, (
-                f"layer {layer}, sentence of {len(sentence)} tokens: {distance:.1e} from AllenNLP's; ours is "
-                f"{our_error:.1e} off the float64 value, AllenNLP's {their_error:.1e}"
-            )
+        distance = float((ours[layer] - theirs[layer]).abs().max())
+        our_error, their_error = (float((x[layer].double() - exact[layer]).abs().max()) for x in (ours, theirs))
+        assert distance <= 1e-5 or our_error <= 2 * their_error, (
+            f"layer {layer}: up to {distance:.1e} from AllenNLP's; ours is up to {our_error:.1e} off the float64 "
+            f"values, AllenNLP's {their_error:.1e}"
+        )
 
 
 def test_small_size(tmp_path: Path) -> None:
