@@ -6,7 +6,6 @@ loses more than that (docs/decisions.md lists it). This checkpointer keeps besid
 a third one with what the run held in memory; the trainer (elmo_tasks/reproduce/trainer.py) fills and reads it.
 """
 
-import glob
 import logging
 import os
 from pathlib import Path
@@ -97,6 +96,8 @@ class ExactResumeCheckpointer(Checkpointer):
             write_aside(checkpoint.model_state, self._model_state_path(*point))
             write_aside(without_numpy_scalars(checkpoint.trainer_state), self._training_state_path(*point))
         write_aside(without_numpy_scalars(resume_state), self._resume_state_path(*point, self._rank))
+        if self._is_primary:
+            self._remove_unfinished(point)
         # AllenNLP's part finds its files there and is left with its bookkeeping: times, counts, what to remove.
         super().save_checkpoint(trainer)
         self._last_save_num_epochs_completed, self._last_save_num_batches_in_epoch_completed = point
@@ -112,8 +113,8 @@ class ExactResumeCheckpointer(Checkpointer):
         """Load the latest complete checkpoint; ``resume_state`` then holds this process's part of it."""
         self.resume_state = None
         if self._is_primary:
-            for unfinished in glob.glob(os.path.join(glob.escape(self._serialization_dir), "*_state_e*_b*.th.part")):
-                os.remove(unfinished)
+            for unfinished in Path(self._serialization_dir).glob("*.th.part"):
+                unfinished.unlink()
         point = self._latest_point()
         newer = sorted(other for other in self._find_all_checkpoints() if point is None or other > point)
         if newer:
@@ -137,8 +138,13 @@ class ExactResumeCheckpointer(Checkpointer):
         # While other processes are still writing the newest one, this may be all there is.
         if point != self._latest_point():
             for path in self._paths(point):
-                if os.path.exists(path):
-                    os.remove(path)
+                Path(path).unlink(missing_ok=True)
+
+    def _remove_unfinished(self, current: tuple[int, int]) -> None:
+        # Every process has written its part of a checkpoint before any process gets to the next one.
+        for point in self._find_all_checkpoints() - {current}:
+            if not all(map(os.path.isfile, self._paths(point))):
+                self._remove_checkpoint(*point)
 
     def _latest_point(self) -> tuple[int, int] | None:
         complete = [point for point in self._find_all_checkpoints() if all(map(os.path.isfile, self._paths(point)))]

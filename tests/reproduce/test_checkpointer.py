@@ -153,6 +153,19 @@ def test_a_half_checkpoint_of_another_life_is_written_anew(tmp_path: Path) -> No
     assert numbers(ExactResumeCheckpointer(tmp_path)) == {5}
 
 
+@pytest.mark.parametrize("settings", [{}, {"keep_most_recent_by_age": 3600}], ids=["count", "age"])
+def test_a_half_checkpoint_does_not_stay(settings: dict[str, Any], tmp_path: Path) -> None:
+    checkpointer = ExactResumeCheckpointer(tmp_path, **settings)
+    StandIn(tmp_path).save(checkpointer, (0, 5), (0, 10), (1, 0))
+    for name in ("training_state_e0_b10.th", "resume_state_e1_b0_w0.th"):
+        (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / "best.th.part").touch()
+    recovered = ExactResumeCheckpointer(tmp_path, **settings)
+    recovered.load_checkpoint()
+    StandIn(tmp_path).save(recovered, (0, 7))
+    assert set(names(tmp_path)) - set(parts((0, 5))) == set(parts((0, 7)))
+
+
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
