@@ -12,8 +12,6 @@ def test_two_processes_train_one_model(make_world: Callable[[], World]) -> None:
     world = make_world()
     overrides = {
         "distributed": {"cuda_devices": [-1, -1]},
-        # AllenNLP would do it in the first process alone, with its half of the trees, and stumble over the other's end.
-        "evaluate_on_test": False,
         # A batch of each process is half of a step: as many trees a step as with one process and batches of 4.
         "data_loader.batch_sampler.batch_size": 2,
         "trainer.num_epochs": 1,
@@ -29,6 +27,10 @@ def test_two_processes_train_one_model(make_world: Callable[[], World]) -> None:
     loss = (states[0]["loss"] + states[1]["loss"]) / 36
     metrics = read_json(run / "metrics.json")
     assert abs(metrics["training_loss"] - loss) < 1e-5
+    # The first process alone would score its half of the test data.
+    assert not any(name.startswith("test_") for name in metrics)
+    sentence = f"Run: allennlp evaluate run/model.tar.gz {world.folder / 'test.txt'}"
+    assert sentence in (run / "out_worker0.log").read_text(encoding="utf-8")
     # Validation was shared out as well; one process alone gets the same figure.
     world.run("allennlp", "evaluate", "run/model.tar.gz", "dev.txt", "--output-file", "scores.json")
     assert read_json(world.folder / "scores.json")["accuracy"] == metrics["best_validation_accuracy"]

@@ -23,7 +23,6 @@ TWO_PROCESSES = {
     "distributed": {"cuda_devices": [-1, -1]},
     "data_loader.batch_sampler.batch_size": 2,
     "trainer.num_epochs": 2,
-    "evaluate_on_test": False,
 }
 
 
