@@ -4,10 +4,10 @@
   profile: 'open',
   seeds: [1],
   budget: {
-    description: 'roots and 20,000 sampled phrases for training, at most 6 epochs',
+    description: 'roots and 20,000 sampled phrases for training, at most 4 epochs',
     overrides: {
       'dataset_reader.max_phrases': 20000,
-      'trainer.num_epochs': 6,
+      'trainer.num_epochs': 4,
     },
   },
   tasks: {
