@@ -85,6 +85,8 @@ class Trainer:
         )
         self.state: LSTMState = self.model.initial_state(config.batch_size)
         self.batches_done = 0
+        # Whatever else the program draws before it calls `run`.
+        self._random = torch.get_rng_state()
         self._seconds_before = 0.0
         self.stopped = False
 
@@ -138,6 +140,8 @@ class Trainer:
         if self._checkpoint is not None:
             self._restore(self._checkpoint)
             self._checkpoint = None
+        elif not self.batches_done:
+            torch.set_rng_state(self._random)
 
     def _train(self, total: int) -> None:
         previous = {number: signal.signal(number, self._request_stop) for number in (signal.SIGTERM, signal.SIGINT)}

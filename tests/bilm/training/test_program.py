@@ -1,0 +1,145 @@
+"""`python -m elmo_tasks.bilm.training` as a user runs it: in a process of its own, on a machine with little installed."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
+from pathlib import Path
+
+import pytest
+
+from elmo_tasks.bilm.training.__main__ import main
+from elmo_tasks.bilm.training.config import TrainingConfig
+from elmo_tasks.bilm.training.trainer import Trainer
+from tests.bilm.training.conftest import WriteConfig
+from tests.bilm.training.test_trainer import EXPORTED
+
+MODULE = "elmo_tasks.bilm.training"
+
+
+def environment(repository: Path) -> dict[str, str]:
+    return {**os.environ, "ELMO_TASKS_NO_HOOK": "1", "PYTHONPATH": str(repository)}
+
+
+def whole_run(config: Path, output: str) -> Path:
+    """The same training without interruption, in this process."""
+    content = json.loads(config.read_text()) | {"output": output}
+    other = config.with_name(f"{output}.json")
+    other.write_text(json.dumps(content))
+    trainer = Trainer(TrainingConfig.from_file(other), say=lambda line: None)
+    trainer.run()
+    return trainer.folder
+
+
+def test_killed_and_started_again_it_ends_with_the_same_weights(write_config: WriteConfig, repository: Path) -> None:
+    config = write_config(epochs=2.0, log_every=1, checkpoint_minutes=0, state_reset_probability=0.1)
+    command = [sys.executable, "-m", MODULE, str(config)]
+    with subprocess.Popen(command, env=environment(repository), stderr=subprocess.PIPE, text=True) as process:
+        # A checkpoint follows each batch; the line of batch 7 comes before its checkpoint.
+        for line in process.stderr:
+            if line.startswith("batch 7 of"):
+                break
+        else:
+            pytest.fail("the training ended before it could be killed")
+        process.send_signal(signal.SIGKILL)
+    folder = config.parent / "out"
+    assert (folder / "checkpoint.pt").exists()
+    assert not (folder / "weights.hdf5").exists()
+
+    again = subprocess.run(command, env=environment(repository), capture_output=True, text=True, timeout=120)
+    assert again.returncode == 0, again.stderr
+    assert (done := re.search(r"batches of 4 x 5; (\d+) done", again.stderr)) is not None
+    assert 6 <= int(done[1]) < 64
+    for name in EXPORTED:
+        assert (folder / name).read_bytes() == (whole_run(config, "whole") / name).read_bytes(), name
+
+
+BARE_MACHINE = """
+import runpy, sys
+from importlib.machinery import PathFinder
+
+class BareMachine(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        absent = name.partition(".")[0] in {absent!r}
+        return None if absent else super().find_spec(name, path, target)
+
+sys.meta_path[:] = [BareMachine if finder is PathFinder else finder for finder in sys.meta_path]
+sys.argv[1:] = [{config!r}]
+try:
+    runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
+finally:
+    print(*sorted(name for name in sys.modules if name.startswith("elmo_tasks.")))
+"""
+
+
+def absent_packages() -> set[str]:
+    """What can be imported here and would not be there with torch, numpy and h5py alone."""
+    wanted, present = ["torch", "numpy", "h5py"], set()
+    while wanted:
+        name = re.sub(r"[-_.]+", "-", wanted.pop()).lower()
+        if name not in present:
+            present.add(name)
+            try:
+                needed = requires(name) or []
+            except PackageNotFoundError:
+                continue
+            wanted += [re.match(r"[\w.-]+", line)[0] for line in needed if "extra ==" not in line]
+    names = packages_distributions().items()
+    there = {package for package, owners in names if any(re.sub(r"[-_.]+", "-", o).lower() in present for o in owners)}
+    return {package for package, _ in names if package.isidentifier()} - there - {"elmo_tasks"}
+
+
+def test_on_a_machine_with_torch_numpy_and_h5py_alone(write_config: WriteConfig, repository: Path) -> None:
+    config = write_config(heldout={"toy": "heldout.txt"}, weights_dtype="float16")
+    absent = absent_packages()
+    assert {"tqdm", "scipy"} & absent, "nothing is kept from the program, the test proves nothing"
+    program = BARE_MACHINE.format(absent=sorted(absent), config=str(config), module=MODULE)
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment(repository), capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^batch 16 of 16 .* tokens/s, 0:00 min left$", done.stderr, re.MULTILINE), done.stderr
+    assert re.search(
+        r"^toy: perplexity .*full softmax, V = 18, <UNK> 0.00 % of \d+ targets, state reset", done.stderr, re.MULTILINE
+    )
+    assert sorted(os.listdir(config.parent / "out")) == sorted([*EXPORTED, "checkpoint.pt", "log.jsonl"])
+    # Of ours nothing but the biLM, and no warning of anybody's.
+    ours = done.stdout.split()
+    assert all(name == "elmo_tasks.errors" or name.startswith("elmo_tasks.bilm") for name in ours), ours
+    assert "Warning" not in done.stderr
+
+
+class TestCommandLine:
+    def test_output_and_device_given_there(self, write_config: WriteConfig, tmp_path: Path) -> None:
+        assert main([str(write_config()), "--output", str(tmp_path / "there"), "--device", "cpu"]) == 0
+        assert (tmp_path / "there" / "weights.hdf5").exists()
+
+    def test_finish_exports_what_the_checkpoint_holds(self, write_config: WriteConfig, corpus: Path) -> None:
+        config = write_config(epochs=0.3)
+        assert main([str(config)]) == 0
+        weights = corpus / "out" / "weights.hdf5"
+        before = weights.read_bytes()
+        weights.unlink()
+        assert main([str(write_config(epochs=5)), "--finish"]) == 0
+        assert weights.read_bytes() == before
+
+    def test_a_mistake_is_one_sentence_and_exit_2(self, write_config: WriteConfig, capsys) -> None:
+        config = write_config(dropuot=0.1)
+        assert main([str(config)]) == 2
+        said = capsys.readouterr()
+        assert said.err == f"error: {config}: unknown key 'dropuot'; did you mean 'dropout'?\n"
+        assert said.out == ""
+
+    def test_stopped_is_exit_130(self, write_config: WriteConfig, monkeypatch) -> None:
+        step = Trainer.step
+
+        def interrupted(self: Trainer):
+            os.kill(os.getpid(), signal.SIGINT)
+            return step(self)
+
+        monkeypatch.setattr(Trainer, "step", interrupted)
+        assert main([str(write_config())]) == 130
