@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import elmo_tasks
-from elmo_tasks.reproduce.identity import changed_files, code_fingerprint
+from elmo_tasks.reproduce.identity import changed_files
 from elmo_tasks.reproduce.items import read_items
 from elmo_tasks.reproduce.plan import PlannedRun
 from elmo_tasks.reproduce.results import Mix, Result, write_json
@@ -136,7 +136,7 @@ def _description(planned: PlannedRun, device: str | None = None) -> dict[str, An
         "budget": run.budget.description,
         "profile_changes": planned.profile_changes,
         "command": planned.commands(),
-        "code": code_fingerprint(run.task),
+        "code": "+".join(_json(planned.folder.made_from)["code"]),
         "versions": {
             "elmo_tasks": elmo_tasks.__version__,
             "python": platform.python_version(),

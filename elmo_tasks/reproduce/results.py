@@ -93,7 +93,8 @@ class Result:
     command
         The commands that repeat it, in the order in which they ran.
     code
-        Fingerprint of the code that made it; see `identity.code_fingerprint`.
+        Fingerprint of the code that made it, see `identity.code_fingerprint`; several with `+` between them if it was
+        resumed by other code.
     versions, machine
         What it ran on.
     files

@@ -203,17 +203,20 @@ class Runner:
 def _prepare(planned: PlannedRun) -> bool:
     """Makes a run's folder ready, and returns whether there is something in it to go on from."""
     assert planned.identity is not None
-    folder = planned.folder
-    made_from = {"key": planned.identity.key, "code": code_fingerprint(planned.run.task)}
-    key_file = folder.path / "key.json"
-    same = key_file.exists() and json.loads(key_file.read_text(encoding="utf-8")) == made_from
+    folder, key, code = planned.folder, planned.identity.key, code_fingerprint(planned.run.task)
+    made_from = json.loads(folder.made_from.read_text(encoding="utf-8")) if folder.made_from.exists() else {}
     checkpoint = folder.trained.exists() or any(folder.model.glob("training_state_*.th"))
     # A run that has a result and is to be run again begins anew, and so does one that failed.
-    resumed = same and checkpoint and planned.current is None and not folder.error.exists()
+    fresh = planned.current is not None or folder.error.exists()
+    resumed = made_from.get("key") == key and checkpoint and not fresh
     if not resumed:
         shutil.rmtree(folder.path, ignore_errors=True)
+        made_from = {"key": key, "code": []}
     folder.path.mkdir(parents=True, exist_ok=True)
-    write_json(key_file, made_from)
+    # Hours of training are not thrown away over a changed comment, but the result will say that two codes made it.
+    if code not in made_from["code"]:
+        made_from["code"].append(code)
+    write_json(folder.made_from, made_from)
     return resumed
 
 

@@ -33,6 +33,11 @@ class RunFolder:
         return self.path / "job.json"
 
     @property
+    def made_from(self) -> Path:
+        """The run's key, and the fingerprints of the code of its attempts."""
+        return self.path / "made_from.json"
+
+    @property
     def log(self) -> Path:
         """All that the process printed, of all attempts."""
         return self.path / "log.txt"

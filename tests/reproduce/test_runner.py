@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from elmo_tasks.errors import InputError
+from elmo_tasks.reproduce.plan import Places, PlannedRun, plan
+from elmo_tasks.reproduce.suite import load_suite
 from tests.reproduce.conftest import FAKE_WORKER, MiniatureRepository
+
+
+def make_plan(miniature: MiniatureRepository) -> list[PlannedRun]:
+    suite = load_suite(miniature.root / "experiments" / "suites" / "small.jsonnet")
+    return plan(suite, Places.of(suite, miniature.root))
+
 
 RUNS = ("sst5-baseline-seed1", "sst5-elmo-seed1", "sst5-baseline-seed2", "sst5-elmo-seed2")
 
@@ -243,9 +251,22 @@ def test_a_changed_config_is_not_resumed(miniature: MiniatureRepository):
     folder = miniature.root / "out" / "small" / "sst5-elmo-seed1"
     (folder / "model").mkdir(parents=True)
     (folder / "model" / "training_state_e1_b0.th").write_text("state")
-    (folder / "key.json").write_text(json.dumps({"key": "another", "code": "another"}))
+    (folder / "made_from.json").write_text(json.dumps({"key": "another", "code": ["another"]}))
     miniature.tables(seeds=[1])
     assert "sst5 elmo seed 1: started" in miniature.display.events
+
+
+def test_a_run_that_other_code_resumes_says_so(miniature: MiniatureRepository):
+    (planned, *_) = make_plan(miniature)
+    assert planned.identity is not None
+    planned.folder.model.mkdir(parents=True)
+    (planned.folder.model / "training_state_e1_b0.th").write_text("state")
+    planned.folder.made_from.write_text(json.dumps({"key": planned.identity.key, "code": ["older"]}))
+    (table,) = miniature.tables(seeds=[1])
+    assert "sst5 baseline seed 1: resumed" in miniature.display.events
+    code = miniature.result("sst5-elmo-seed1").code
+    assert miniature.result("sst5-baseline-seed1").code == f"older+{code}"
+    assert "Made by other code than the present: sst5 baseline seed 1" in table.text
 
 
 def test_an_old_result_stays_when_its_new_run_is_stopped(miniature: MiniatureRepository):
