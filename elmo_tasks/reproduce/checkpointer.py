@@ -2,7 +2,7 @@
 A checkpointer whose runs, killed at any moment and recovered, end with the very weights they would have had.
 
 ``allennlp train --recover`` with AllenNLP's own checkpointer goes on with other random numbers and other batches, and
-loses more than that (docs/decisions.md lists it). This checkpointer keeps beside AllenNLP's two files of a checkpoint
+loses more than that (docs/recover.md lists it). This checkpointer keeps beside AllenNLP's two files of a checkpoint
 a third one with what the run held in memory; the trainer (elmo_tasks/reproduce/trainer.py) fills and reads it.
 """
 
