@@ -40,13 +40,16 @@ def numpy_scalars_in_states(module: ModuleType) -> Iterator[None]:
     Until: torch allows them itself.
     """
     yield
+    import codecs
+
     import numpy as np
     import torch
 
     core = np._core if hasattr(np, "_core") else np.core
     kinds = ("bool", "float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8")
+    # A scalar's bytes are pickled as text that is encoded again; torch 2.4 does not allow that by itself.
     torch.serialization.add_safe_globals(
-        [core.multiarray.scalar, np.dtype, *(type(np.dtype(kind)) for kind in kinds)],
+        [codecs.encode, core.multiarray.scalar, np.dtype, *(type(np.dtype(kind)) for kind in kinds)],
     )
 
 
