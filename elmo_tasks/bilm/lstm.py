@@ -6,6 +6,7 @@ still have a token. ``batch_sizes[t]`` is the number of such rows. The backward 
 own end, so that both directions have the same ``batch_sizes`` and run as one.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,12 @@ from torch.autograd.function import once_differentiable
 from elmo_tasks.bilm.options import BiLMOptions
 
 NUM_DIRECTIONS = 2
+
+# With so few rows a BLAS adds a product's terms one by one, which rounds a long sum several times as much as the blocks
+# of a larger product. A single sentence would be further from the exact numbers than a batch: such sums begin from zero
+# and, over the cells, are made in parts.
+_FEW_ROWS = 3
+_PARTS = 8
 
 # Added to the forget gate's bias when it is used, never stored (TensorFlow's LSTMCell).
 FORGET_BIAS = 1.0
@@ -93,6 +100,8 @@ class ProjectedLSTMLayer(nn.Module):
         bias = (self.bias + self.forget_bias).unsqueeze(1)
         if inputs.dim() == 2:
             inputs = inputs.expand(NUM_DIRECTIONS, -1, -1)
+        if inputs.size(1) <= _FEW_ROWS:
+            return torch.bmm(inputs, self.input_weight) + bias
         return torch.baddbmm(bias, inputs, self.input_weight)
 
     def forward(
@@ -214,7 +223,10 @@ class _Recurrence(torch.autograd.Function):
             stop = start + size
             step = gates[:, start:stop]
             for direction in range(NUM_DIRECTIONS):
-                gates[direction, start:stop].addmm_(previous[direction, :size], state_weight[direction])
+                if size <= _FEW_ROWS:
+                    gates[direction, start:stop] += previous[direction, :size] @ state_weight[direction]
+                else:
+                    gates[direction, start:stop].addmm_(previous[direction, :size], state_weight[direction])
             step[..., : 3 * cells].sigmoid_()
             step[..., 3 * cells :].tanh_()
             input_gate, forget_gate, output_gate, candidate = step.split(cells, dim=2)
@@ -228,13 +240,8 @@ class _Recurrence(torch.autograd.Function):
             if tanh_cells is not None:
                 tanh_cells[:, start:stop] = squashed
             squashed = squashed * output_gate
-            for direction in range(NUM_DIRECTIONS):
-                slot = output[direction, start:stop]
-                if projection is None:
-                    slot.copy_(squashed[direction])
-                else:
-                    torch.mm(squashed[direction], projection[direction], out=slot)
             previous = output[:, start:stop]
+            _project(squashed, projection, previous)
             if projection_clip is not None:
                 previous.clamp_(-projection_clip, projection_clip)
             start = stop
@@ -297,6 +304,22 @@ class _Recurrence(torch.autograd.Function):
             squashed = tanh_cells * gates[..., 2 * cells : 3 * cells]
             grad_projection = torch.bmm(squashed.transpose(1, 2), grad_projected)
         return grad_gates, grad_hidden, grad_cell, grad_state_weight, grad_projection, None, None, None
+
+
+def _project(squashed: torch.Tensor, projection: torch.Tensor | None, out: torch.Tensor) -> None:
+    """Put ``(2, num_rows, cell_dim)`` times ``(2, cell_dim, projection_dim)``, or itself without it, in ``out``."""
+    if projection is None:
+        out.copy_(squashed)
+    elif squashed.size(1) > _FEW_ROWS:
+        for direction in range(NUM_DIRECTIONS):
+            torch.mm(squashed[direction], projection[direction], out=out[direction])
+    else:
+        rows, cells = squashed.shape[1:]
+        parts = math.gcd(cells, _PARTS)
+        # (2, num_rows, parts, cells / parts), then directions and parts together as a batch of products.
+        pieces = squashed.view(NUM_DIRECTIONS, rows, parts, -1).transpose(1, 2).reshape(-1, rows, cells // parts)
+        products = torch.bmm(pieces, projection.view(len(pieces), cells // parts, -1))
+        torch.sum(products.view(NUM_DIRECTIONS, parts, rows, -1), dim=1, out=out)
 
 
 def _inside(values: torch.Tensor, bound: float | None) -> torch.Tensor | None:

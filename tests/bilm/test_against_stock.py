@@ -9,16 +9,18 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+import elmo_tasks.bridge  # noqa: F401
 from elmo_tasks.bilm import BiLM, BiLMOptions, batch_to_ids
 from tests.bilm.conftest import excite
 
-pytest.importorskip("allennlp", reason="needs AllenNLP, whose own biLM is the reference here")
+pytestmark = pytest.mark.skipif(find_spec("allennlp") is None, reason="needs AllenNLP, whose own biLM is compared with")
 
 FILTERS = ((1, 32), (2, 32), (3, 64), (4, 128), (5, 256), (6, 512), (7, 1024))
 SIZES = {
@@ -43,7 +45,6 @@ LENGTHS = [1, 2, 5, 60, 17, 1, 33, 8]
 
 def stock(folder: Path) -> torch.nn.Module:
     """AllenNLP's biLM of a folder's files, without its mixes."""
-    import elmo_tasks.bridge  # noqa: F401
     from allennlp.modules.elmo import Elmo
 
     elmo = Elmo(str(folder / "options.json"), str(folder / "weights.hdf5"), num_output_representations=1, dropout=0.0)
@@ -118,9 +119,7 @@ def busy_bilm(options: BiLMOptions, sentences: list[list[str]]) -> BiLM:
 
 
 def assert_as_exact(options: BiLMOptions, folder: Path, lengths: list[int]) -> None:
-    """
-    Layers within 1e-5 of AllenNLP's in float32; where that is further from its float64 value, ours at most twice as far.
-    """
+    """Layers within 1e-5 of AllenNLP's in float32; where that is further off its float64 value, ours at most twice."""
     sentences = random_sentences(lengths)
     bilm = busy_bilm(options, sentences)
     write(bilm, folder)

@@ -1,5 +1,6 @@
 """Gradients of the encoder and of the whole biLM against plain formulations, in float64."""
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
@@ -33,7 +34,7 @@ def plain_encoder(encoder: CharacterEncoder, ids: torch.Tensor) -> torch.Tensor:
 def plain_bilm(bilm: BiLM, sentence: list[str]) -> torch.Tensor:
     """All layers of one sentence with its markers, `(num_layers, num_words + 2, layer_dim)`."""
     places = bilm.options.max_characters_per_token
-    ids = torch.from_numpy(words_to_array(["<S>", *sentence, "</S>"], places)).long()
+    ids = torch.from_numpy(words_to_array(["<S>", *sentence, "</S>"], places).astype(np.int64))
     tokens = plain_encoder(bilm.encoder, ids)
     both = torch.stack([tokens, tokens.flip(0)])
     layers = [both]
@@ -51,7 +52,7 @@ def plain_bilm(bilm: BiLM, sentence: list[str]) -> torch.Tensor:
 @pytest.mark.parametrize("changes", [{}, {"activation": "tanh"}, {"num_highway": 0, "projection_dim": 14}], ids=str)
 def test_encoder(changes: dict, make_bilm: MakeBiLM) -> None:
     encoder = make_bilm(dtype=torch.float64, **changes).encoder
-    ids = torch.from_numpy(words_to_array(WORDS)).long()
+    ids = torch.from_numpy(words_to_array(WORDS).astype(np.int64))
     actual, expected = encoder(ids), plain_encoder(encoder, ids)
     torch.testing.assert_close(actual, expected, atol=1e-12, rtol=0)
     weights = torch.randn_like(actual)
@@ -69,7 +70,7 @@ def test_encoder_of_many_words(make_bilm: MakeBiLM) -> None:
     """More words than are convolved at once, of all lengths: each gets its own vector."""
     encoder = make_bilm(dtype=torch.float64).encoder
     words = [chr(97 + n % 26) * (n * 7 % 55) + str(n) for n in range(300)]
-    ids = torch.from_numpy(words_to_array(words)).long()
+    ids = torch.from_numpy(words_to_array(words).astype(np.int64))
     torch.testing.assert_close(encoder(ids), plain_encoder(encoder, ids), atol=1e-12, rtol=0)
 
 

@@ -111,3 +111,20 @@ def test_the_forget_gate_starts_open() -> None:
     expected = torch.zeros(2, 1, 4 * cells)
     expected[..., cells : 2 * cells] = 1.0
     assert torch.equal(gates, expected)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 9])
+def test_a_few_rows_are_rounded_no_more_than_many(rows: int) -> None:
+    """Long sums in float32 stay near the exact ones, whichever product the number of rows takes."""
+    torch.manual_seed(0)
+    cells, size = 2048, 256
+    inputs = [
+        torch.randn(2, 4 * rows, 4 * cells) * 2.0,
+        torch.randn(2, rows, size),
+        torch.randn(2, rows, cells),
+        torch.randn(2, size, 4 * cells) / size**0.5,
+        torch.randn(2, cells, size) / cells**0.5 * 4.0,
+    ]
+    single, _ = _Recurrence.apply(*inputs, (rows,) * 4, 3.0, 3.0)
+    double, _ = _Recurrence.apply(*(tensor.double() for tensor in inputs), (rows,) * 4, 3.0, 3.0)
+    assert float((single - double).square().mean().sqrt()) < 8e-7

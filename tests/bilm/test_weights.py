@@ -71,7 +71,9 @@ def test_what_is_written_comes_back(dtype: str, make_bilm: MakeBiLM, tmp_path: P
     again = BiLM(bilm.options)
     again.load_weights(tmp_path / "weights.hdf5")
     for (name, ours), theirs in zip(again.named_parameters(), bilm.parameters(), strict=True):
-        expected = theirs if dtype == "float32" or name.endswith(".bias") and "lstm" in name else theirs.half().float()
+        expected = (
+            theirs if dtype == "float32" or (name.endswith(".bias") and "lstm" in name) else theirs.half().float()
+        )
         assert torch.equal(ours, expected), name
         assert ours.dtype == torch.float32
 

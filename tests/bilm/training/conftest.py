@@ -52,7 +52,7 @@ def corpus(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def write_config(corpus: Path) -> WriteConfig:
-    """Writes a configuration beside the corpus: `write_config(name="config.json", **changes)`; `...` leaves a key out."""
+    """Writes a configuration beside the corpus: `write_config(name="config.json", **changes)`; `...` removes a key."""
 
     def write(name: str = "config.json", **changes: Any) -> Path:
         content: dict[str, Any] = {

@@ -4,6 +4,7 @@ import gzip
 import lzma
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,7 @@ class TestStream:
         # A shard is read to its end before the next one.
         for one in passes:
             order = [shard for shard, _ in one]
-            assert sum(a != b for a, b in zip(order, order[1:], strict=False)) == 2
+            assert sum(a != b for a, b in pairwise(order)) == 2
 
     def test_seeds(self, shards: list[Path]) -> None:
         def first(seed: int) -> list[list[str]]:
@@ -176,7 +177,7 @@ class TestPacking:
         expected = [Counter(), Counter()]
         for sentence in TINY_TEXT:
             for direction, words in enumerate((["<S>", *sentence, "</S>"], ["</S>", *sentence[::-1], "<S>"])):
-                expected[direction].update(zip(words, words[1:], strict=False))
+                expected[direction].update(pairwise(words))
         found = [Counter(), Counter()]
         for batch in batcher(TINY_TEXT, TINY_TEXT, rows, steps):
             assert batch.index.shape == batch.targets.shape == (2, steps, rows)

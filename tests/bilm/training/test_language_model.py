@@ -75,7 +75,7 @@ class Reference(nn.Module):
         return (losses[0] + losses[1]) / 2
 
     def update(self, loss: torch.Tensor, steps: int, rate: float, bound: float) -> float:
-        """Gradient of the loss times the steps, clipped by the norm of all together; a += g^2, v -= rate g / sqrt(a)."""
+        """Gradient of the loss times the steps, clipped by the norm of all; a += g^2, v -= rate g / sqrt(a)."""
         parameters = list(self.parameters())
         gradients = torch.autograd.grad(loss * steps, [p for p in parameters if p.requires_grad])
         norm = float(torch.cat([gradient.flatten() for gradient in gradients]).norm())

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import h5py
@@ -57,7 +58,7 @@ class PlainLanguageModel:
 
     def pairs(self, sentence: list[str]) -> list[tuple[str, str]]:
         words = ["</S>", *sentence[::-1], "<S>"] if self.direction else ["<S>", *sentence, "</S>"]
-        return list(zip(words, words[1:], strict=False))
+        return list(pairwise(words))
 
     def loss(self, word: str, following: str, states: list) -> float:
         """Minus the logarithm of the probability of `following`; `states` is moved on."""
