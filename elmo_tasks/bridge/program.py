@@ -1,6 +1,9 @@
 """Fixes of the `allennlp` program itself."""
 
+import ast
+import difflib
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -9,6 +12,12 @@ from types import ModuleType
 from elmo_tasks.user_mistakes import end_with, user_mistake, wants_trace
 
 PLUGIN = "elmo_tasks.plugin"
+
+_UNKNOWN_NAME = re.compile(
+    r"^(?P<found>.*) not in acceptable choices for (?P<key>\S+): (?P<known>\[.*?\])\. You should"
+)
+# What AllenNLP says of a key too many, and of one too few, is a sentence already.
+_WRONG_KEYS = re.compile(r"^(Extra parameters passed to .*|key \"[^\"]*\" is required.*)$")
 
 
 @contextmanager
@@ -28,7 +37,9 @@ def known_plugin(module: ModuleType) -> Iterator[None]:
 @contextmanager
 def one_sentence_for_mistakes(module: ModuleType) -> Iterator[None]:
     """
-    What: an `InputError` ends the `allennlp` command with its sentence and status 2; any other exception is AllenNLP's.
+    What: a user's mistake ends the `allennlp` command with one sentence and status 2; any other exception is
+    AllenNLP's. Mistakes are our `InputError`, and what AllenNLP itself finds wrong with the keys and the registered
+    names of a configuration (for a name, the sentence has the nearest known one).
 
     Where: commands/__init__.py, `main`.
     Why: our readers and models say what is wrong with which line of which file; below forty lines of trace nobody
@@ -43,13 +54,29 @@ def one_sentence_for_mistakes(module: ModuleType) -> Iterator[None]:
         try:
             run(prog)
         except Exception as error:
-            sentence = user_mistake(error)
+            sentence = user_mistake(error) or configuration_mistake(error)
             if sentence is None or wants_trace():
                 raise
             _write_to_logs(sentence)
             end_with(sentence)
 
     module.main = main  # type: ignore[attr-defined]
+
+
+def configuration_mistake(error: BaseException) -> str | None:
+    """A sentence for a wrong key or registered name that AllenNLP found in a configuration; None for all else."""
+    if type(error).__name__ != "ConfigurationError":
+        return None
+    text = str(error)
+    if _WRONG_KEYS.match(text):
+        return f"the configuration cannot be used: {text}"
+    unknown = _UNKNOWN_NAME.match(text)
+    if unknown is None:
+        return None
+    known: list[str] = sorted(ast.literal_eval(unknown["known"]))
+    nearest = difflib.get_close_matches(unknown["found"], known, n=1)
+    remedy = f"did you mean '{nearest[0]}'?" if nearest else f"expected one of: {', '.join(known)}."
+    return f"the configuration has {unknown['key']} '{unknown['found']}', which is not registered; {remedy}"
 
 
 def _write_to_logs(sentence: str) -> None:

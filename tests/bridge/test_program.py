@@ -5,6 +5,9 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
+from allennlp.data.tokenizers import Tokenizer
 
 from elmo_tasks.bridge import program
 from elmo_tasks.errors import InputError
@@ -26,6 +29,36 @@ def test_a_mistake_ends_with_its_sentence(capsys: pytest.CaptureFixture[str]) ->
         wrapped_main(InputError("train.txt:17: a bracket is missing"))("allennlp")
     assert ended.value.code == 2
     assert capsys.readouterr().err == "error: train.txt:17: a bracket is missing\n"
+
+
+def mistake_in(made_from: type, **configuration: object) -> str | None:
+    with pytest.raises(ConfigurationError) as raised:
+        made_from.from_params(Params(configuration, "model.encoder."))  # type: ignore[attr-defined]
+    return program.configuration_mistake(raised.value)
+
+
+def test_a_name_that_is_not_registered() -> None:
+    start = "the configuration has model.encoder.type '{}', which is not registered; "
+    assert mistake_in(Tokenizer, type="whitespaces") == start.format("whitespaces") + "did you mean 'whitespace'?"
+    far = mistake_in(Tokenizer, type="qqq")
+    assert far is not None
+    assert far.startswith(start.format("qqq") + "expected one of: character, ")
+
+
+def test_a_key_too_many_and_one_too_few() -> None:
+    assert mistake_in(Tokenizer, type="whitespace", speed=2) == (
+        "the configuration cannot be used: Extra parameters passed to WhitespaceTokenizer: {'speed': 2}"
+    )
+    assert mistake_in(Tokenizer, type="pretrained_transformer") == (
+        'the configuration cannot be used: key "model_name" is required at location "model.encoder."'
+    )
+
+
+def test_other_errors_of_configurations_keep_their_trace() -> None:
+    assert program.configuration_mistake(ConfigurationError("the sizes do not fit")) is None
+    assert program.configuration_mistake(KeyError("x")) is None
+    with pytest.raises(ConfigurationError, match="do not fit"):
+        wrapped_main(ConfigurationError("the sizes do not fit"))()
 
 
 def test_any_other_exception_goes_on() -> None:
