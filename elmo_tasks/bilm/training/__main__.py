@@ -32,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given = {key: value for key in ("output", "device") if (value := getattr(options, key)) is not None}
         trainer = Trainer(replace(config, **given))
         if options.finish:
+            if not trainer.continues:
+                raise InputError(f"{trainer.folder}: there is no checkpoint to finish; train first, without --finish.")
             trainer.finish()
         else:
             trainer.run()

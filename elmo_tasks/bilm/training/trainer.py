@@ -40,6 +40,11 @@ class Trainer:
     ----------
     config : what to do.
     say : where progress lines go.
+
+    Attributes
+    ----------
+    continues : whether the output folder held a checkpoint to go on from.
+    stopped : whether a signal ended the last ``run`` before its last batch.
     """
 
     def __init__(self, config: TrainingConfig, say: Callable[[str], None] = print_line) -> None:
@@ -59,6 +64,7 @@ class Trainer:
             # Better known now than after the training.
             next(read_sentences(find_shards([path])[0]))
         self._checkpoint = read_checkpoint(self.folder)
+        self.continues = self._checkpoint is not None
         if self._checkpoint is not None:
             self._check(self._checkpoint)
         self._count()
@@ -298,7 +304,10 @@ class Trainer:
 
 
 def _device(name: str | None) -> torch.device:
-    device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except RuntimeError as error:
+        raise InputError(f"device is {name!r}, expected 'cpu', 'cuda' or 'cuda:NUMBER'.") from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise InputError(f"device is {name!r}, but torch finds no GPU here; take 'cpu' or leave it out.")
     return device

@@ -134,6 +134,13 @@ class TestCommandLine:
         assert main([str(write_config(epochs=5)), "--finish"]) == 0
         assert weights.read_bytes() == before
 
+    def test_nothing_to_finish(self, write_config: WriteConfig, corpus: Path, capsys) -> None:
+        assert main([str(write_config()), "--finish"]) == 2
+        assert capsys.readouterr().err.splitlines()[-1] == (
+            f"error: {corpus}/out: there is no checkpoint to finish; train first, without --finish."
+        )
+        assert not (corpus / "out" / "weights.hdf5").exists()
+
     def test_a_mistake_is_one_sentence_and_exit_2(self, write_config: WriteConfig, capsys) -> None:
         config = write_config(dropuot=0.1)
         assert main([str(config)]) == 2

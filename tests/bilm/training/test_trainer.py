@@ -225,6 +225,10 @@ class TestMistakes:
         with pytest.raises(InputError, match="device is 'cuda', but torch finds no GPU here; take 'cpu' or leave it"):
             quiet(make_config(device="cuda"))
 
+    def test_a_device_that_is_none(self, make_config: MakeConfig) -> None:
+        with pytest.raises(InputError, match="device is 'gpu', expected 'cpu', 'cuda' or 'cuda:NUMBER'"):
+            quiet(replace(make_config(), device="gpu"))
+
     def test_a_loss_that_is_no_number(self, make_config: MakeConfig) -> None:
         trainer = quiet(make_config(epochs=2, log_every=4))
         quiet(make_config(epochs=0.2)).run()
