@@ -27,7 +27,7 @@
         output: { hidden_dims: [96, 48] },
       },
       training: {
-        trainer: { optimizer: { lr: 0.003 }, num_epochs: 40, patience: 10 },
+        trainer: { optimizer: { lr: 0.003 }, num_epochs: 40, patience: null },  // as many updates for every arm
       },
     },
   },
