@@ -28,6 +28,8 @@ IS_SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 
 # One thread in each process: the tests are two processes, and more threads than cores slow all of them down.
 export OMP_NUM_THREADS ?= 1
 
+# The steps of an installation follow each other, with `make -j` too; the tests divide themselves.
+.NOTPARALLEL:
 .PHONY: install installed environment packages check table test test-real lint
 
 install: installed check
