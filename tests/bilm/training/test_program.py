@@ -50,7 +50,7 @@ def test_killed_and_started_again_it_ends_with_the_same_weights(write_config: Wr
     assert not (folder / "weights.hdf5").exists()
 
     again = subprocess.run(
-        command, env=environment(repository), capture_output=True, text=True, timeout=120, check=False
+        command, env=environment(repository), capture_output=True, text=True, timeout=300, check=False
     )
     assert again.returncode == 0, again.stderr
     assert (done := re.search(r"batches of 4 x 5; (\d+) done", again.stderr)) is not None
