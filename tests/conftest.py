@@ -42,7 +42,7 @@ def run_command() -> RunCommand:
     """
     Runs a program of this environment to its end: `run_command("allennlp", "train", config, "-s", folder)`.
 
-    Keywords: `folder` to run in, `environment` (variables on top of this process's), `timeout` in seconds (120). The
+    Keywords: `folder` to run in, `environment` (variables on top of this process's), `timeout` in seconds (600: a command that hangs). The
     result carries `returncode`, `stdout` and `stderr`; nothing is raised for a command that fails.
     """
 
@@ -51,7 +51,7 @@ def run_command() -> RunCommand:
         *arguments: object,
         folder: Path | None = None,
         environment: dict[str, str] | None = None,
-        timeout: float = 120.0,
+        timeout: float = 600.0,
     ) -> "subprocess.CompletedProcess[str]":
         first = sys.executable if name == "python" else program(name)
         return subprocess.run(

@@ -16,5 +16,5 @@ from tests.conftest import RunCommand
     ids=" ".join,
 )
 def test_passes(command: tuple[str, ...], run_command: RunCommand, repository) -> None:
-    done = run_command(*command, folder=repository, timeout=300)
+    done = run_command(*command, folder=repository)
     assert done.returncode == 0, done.stdout + done.stderr

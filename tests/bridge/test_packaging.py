@@ -34,7 +34,7 @@ class Environment:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=600,
         )
 
     def out(self, code: str, **variables: str) -> str:
@@ -141,7 +141,7 @@ if __name__ == "__main__":
     queue = context.Queue()
     workers = [context.Process(target=look, args=(queue,)) for _ in range(2)]
     for worker in workers: worker.start()
-    print({queue.get(timeout=100) for _ in workers})
+    print({queue.get(timeout=500) for _ in workers})
     for worker in workers: worker.join()
 """
 
