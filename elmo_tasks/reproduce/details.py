@@ -15,7 +15,7 @@ from elmo_tasks.reproduce.suite import BASELINE, ELMO
 
 def details(task: TaskRuns) -> list[Block]:
     """All that is known of a task beyond its row."""
-    blocks: list[Block] = [_arms(task), *_tests(task), _runs(task)]
+    blocks: list[Block] = [_arms(task), *_parameters(task), *_tests(task), _runs(task)]
     if mixes := list(_mixes(task)):
         blocks += ["Learned weights of the biLM's layers, the lowest first:", Lines(mixes)]
     return blocks
@@ -48,6 +48,13 @@ def _arms(task: TaskRuns) -> Grid:
             ]
         )
     return Grid(columns, rows)
+
+
+def _parameters(task: TaskRuns) -> Iterator[Block]:
+    counts = {arm.title: arm.done[0].parameters for arm in task.arms.values() if arm.done}
+    known = [f"{title} {count:,}" for title, count in counts.items() if count is not None]
+    if known:
+        yield f"Trainable parameters: {', '.join(known)}."
 
 
 def _tests(task: TaskRuns) -> Iterator[Block]:

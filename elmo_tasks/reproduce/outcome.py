@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from elmo_tasks.reproduce.worker import RunFolder
 
 _KEPT_VERSIONS = ("allennlp", "torch", "numpy")
 _BEST = "best_validation_"
+_PARAMETERS = re.compile(r"Number of trainable parameters: (\d+)")
 
 
 def outcome(planned: PlannedRun, returncode: int) -> Result:
@@ -103,6 +105,7 @@ def _done(planned: PlannedRun) -> Result:
         epoch_limit=planned.epoch_limit,
         best_epoch=int(metrics["best_epoch"]) + 1,
         cut_short=bool(trained["cut_short"]),
+        parameters=_trainable_parameters(folder.log),
         mixes={place: Mix(tuple(mix["weights"]), mix["gamma"]) for place, mix in _json(folder.mixes).items()},
         items=read_items(planned.run.task, folder.predictions, planned.test_file, accuracy),
     )
@@ -158,6 +161,11 @@ def _training_metrics(folder: RunFolder) -> Mapping[str, Any]:
         return _json(summary)
     epochs = folder.model.glob("metrics_epoch_*.json")
     return _json(max(epochs, key=lambda path: int(path.stem.rpartition("_")[2])))
+
+
+def _trainable_parameters(log: Path) -> int | None:
+    found = _PARAMETERS.search(log.read_text(encoding="utf-8", errors="replace"))
+    return int(found.group(1)) if found else None
 
 
 def _cause(folder: RunFolder, returncode: int) -> str:

@@ -113,6 +113,8 @@ class Result:
         Epochs trained, the most there could have been, and the best on development data, counted from 1.
     cut_short
         Whether a time limit ended the training before its schedule did.
+    parameters
+        Number of trainable parameters, as AllenNLP's log gives it.
     mixes
         The learned mixes by their place in the model.
     items
@@ -149,6 +151,7 @@ class Result:
     epoch_limit: int | None = None
     best_epoch: int | None = None
     cut_short: bool = False
+    parameters: int | None = None
     mixes: Mapping[str, Mix] = field(default_factory=dict)
     items: TestItems | None = None
     error: str | None = None

@@ -175,8 +175,8 @@ class Runner:
             _discard_checkpoints(planned.folder)
             shortened = ", cut short" if result.cut_short else ""
             self._display.event(
-                f"{planned.run.title}: test {result.metric} {result.test_score:.1f} after {result.epochs} epochs, "
-                f"{duration(result.seconds)}{shortened}"
+                f"{planned.run.title}: test {result.metric} {result.test_score:.1f}, {result.epochs} of at most "
+                f"{result.epoch_limit} epochs, {duration(result.seconds)}{shortened}"
             )
         else:
             self._display.event(f"{planned.run.title}: failed: {result.error} (log: {result.log})")

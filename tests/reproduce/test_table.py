@@ -50,6 +50,7 @@ def result(arm: str, seed: int, right: int, **more: Any) -> Result:
         items=TestItems(NUM_ITEMS, pack_bits(correct), {"ambiguous": pack_bits(AMBIGUOUS)}),
         mixes={"text_field_embedder.x": Mix((0.25, 0.5, 0.25), 1.25)} if arm == "elmo" else {},
         seconds=60.0 + seed,
+        parameters={"baseline": 1000, "elmo": 2000}.get(arm),
         **more,
     )
 
@@ -91,6 +92,8 @@ arm          n  dev          test        over the baseline        ELMo over it  
 baseline     3  49.0 ± 10.0  47.5 ± 6.6                           +16.2 ± 4.0 (+4.0 s.e.)     5.0  1 min 02 s
 elmo         2  74.0 ± 7.1   63.8 ± 1.8  +16.2 ± 4.0 (+4.0 s.e.)                              5.0  1 min 02 s
 random biLM  1  59.0         52.5        +5.0                     +11.2                       5.0  1 min 01 s
+
+Trainable parameters: baseline 1,000, elmo 2,000.
 
 ELMo against the baseline, on the test set:
 
