@@ -35,6 +35,7 @@ def test_the_profile_is_a_warning_in_the_log(tmp_path: Path, caplog: pytest.LogC
     params = Params({"type": "announce_profile", "profile": "sample", "description": "only a sample"})
     announcement = TrainerCallback.from_params(params, serialization_dir=str(tmp_path))
     assert isinstance(announcement, ProfileAnnouncement)
+    caplog.clear()
     announcement.on_start(trainer=None, is_primary=False)
     assert caplog.records == []
     announcement.on_start(trainer=None)

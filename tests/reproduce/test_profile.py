@@ -241,6 +241,10 @@ def test_a_zip_that_is_none(tmp_path: Path) -> None:
         vector_dim(tmp_path / "vectors.zip")
 
 
+def test_the_sample_lacks_nothing() -> None:
+    assert '"error"' not in json.dumps(published("sample"))
+
+
 # --- what the configs make of it: experiments/profile.libsonnet ---
 
 
