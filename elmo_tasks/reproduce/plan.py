@@ -73,7 +73,11 @@ class Places:
 
     def portable(self, text: str) -> str:
         """A text that is kept, without this machine's folders: the repository's are left out, the data's a variable."""
-        return text.replace(f"{self.root}/", "").replace(str(data_folder()), f"${DATA_VARIABLE}")
+        data = data_folder()
+        # The data's folder may be a link, also one inside the repository: profiles name what it leads to.
+        for folder in (data.resolve(), data):
+            text = text.replace(str(folder), f"${DATA_VARIABLE}")
+        return text.replace(f"{self.root}/", "")
 
 
 @dataclass(frozen=True)

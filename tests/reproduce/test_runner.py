@@ -132,13 +132,21 @@ def test_a_failed_run_stays_as_failed_until_it_is_asked_for_again(miniature: Min
     assert "--recover" not in miniature.arguments("sst5-elmo-seed2")[-1]["train"]
 
 
+@pytest.mark.parametrize("through_a_link", [False, True])
 def test_results_do_not_say_where_a_machine_keeps_its_data(
-    miniature: MiniatureRepository, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    miniature: MiniatureRepository,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    through_a_link: bool,
 ):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (miniature.root / "data" / "test.txt").rename(elsewhere / "test.txt")
     (miniature.root / "data" / "test.txt").symlink_to(elsewhere / "test.txt")  # the fake worker reads it there
-    monkeypatch.setenv("ELMO_TASKS_DATA", str(elsewhere))
+    if through_a_link:
+        (miniature.root / "link").symlink_to(elsewhere)
+        monkeypatch.setattr("elmo_tasks.reproduce.plan.data_folder", lambda: miniature.root / "link")
+    else:
+        monkeypatch.setenv("ELMO_TASKS_DATA", str(elsewhere))
     miniature.edit("experiments/toy/baseline.jsonnet", "'data/test.txt'", f"'{elsewhere}/test.txt'")
     miniature.edit("experiments/toy/elmo.jsonnet", "elmo: true", f"elmo: '{miniature.root}/data/test.ambiguous.txt'")
     miniature.behave(sst5_elmo_seed1="fail")
