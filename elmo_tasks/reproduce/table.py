@@ -1,5 +1,6 @@
 """The paper's Table 1 with our own figures beside it, and beneath it what one needs in order to believe them."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -70,7 +71,9 @@ def _caption(runs: Sequence[PlannedRun], description: str) -> Iterator[str]:
 
 def _profile_changes(planned: PlannedRun) -> list[str]:
     changes = planned.profile_changes or (planned.current.profile_changes if planned.current else {})
-    return [f"{key} {value}" for kind in ("sizes", "training") for key, value in _flat(changes.get(kind, {}))]
+    return [
+        f"{key} {json.dumps(value)}" for kind in ("sizes", "training") for key, value in _flat(changes.get(kind, {}))
+    ]
 
 
 def _flat(values: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

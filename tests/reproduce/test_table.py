@@ -18,6 +18,7 @@ from tests.reproduce.test_results import RESULT
 KEY = "0123456789abcdef"
 BUDGET = Budget("few phrases", {"trainer.num_epochs": 6})
 PLACES = Places(Path("/repository"), Path("/repository/out/small"), Path("/repository/results/small"))
+CHANGES = {"sizes": {"encoder": {"hidden_size": 48}}, "training": {"trainer": {"patience": None}}}
 NUM_ITEMS = 40
 AMBIGUOUS = [item < 10 for item in range(NUM_ITEMS)]
 
@@ -27,7 +28,7 @@ def planned(arm: str, seed: int, result: Result | None, task: str = "sst5", **mo
     described = Arm(arm, title, Path("/repository/x.jsonnet"), "open", {}, (1, 2, 3))
     run = Run(task, described, seed, BUDGET)
     entries = {
-        "profile_changes": {"sizes": {"encoder": {"hidden_size": 48}}},
+        "profile_changes": CHANGES,
         "identity": Identity(KEY, {}, {}),
         **more,
     }
@@ -76,7 +77,7 @@ Profile open: free real data.
 
 Budget, the same for all arms: few phrases.
 
-The profile changes, for all arms alike: encoder.hidden_size 48.
+The profile changes, for all arms alike: encoder.hidden_size 48, trainer.patience null.
 
                   -------------------- paper ---------------------  --------------------- here --------------------
 task              previous best  baseline  + ELMo         increase  baseline    + ELMo           increase  seeds
@@ -150,7 +151,7 @@ def test_the_same_as_markdown():
         "",
         "Budget, the same for all arms: few phrases.",
         "",
-        "The profile changes, for all arms alike: encoder.hidden_size 48.",
+        "The profile changes, for all arms alike: encoder.hidden_size 48, trainer.patience null.",
         "",
         "| task | paper: previous best | paper: baseline | paper: + ELMo | paper: increase "
         "| here: baseline | here: + ELMo | here: increase | here: seeds |",
