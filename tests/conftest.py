@@ -42,7 +42,7 @@ def run_command() -> RunCommand:
     """
     Runs a program of this environment to its end: `run_command("allennlp", "train", config, "-s", folder)`.
 
-    Keywords: `folder` to run in, `environment` (variables on top of this process's), `timeout` in seconds (600: a command that hangs). The
+    Keywords: `folder` to run in, `environment` (variables on top of this process's), `timeout` in seconds (600). The
     result carries `returncode`, `stdout` and `stderr`; nothing is raised for a command that fails.
     """
 
