@@ -124,7 +124,11 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("field", "value", "message"), MISTAKES, ids=[f"{f}={v!r}"[:50] for f, v, _ in MISTAKES])
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    MISTAKES,
+    ids=[f"{f} missing" if v is MISSING else f"{f}={v!r}"[:50] for f, v, _ in MISTAKES],
+)
 def test_mistakes_name_file_and_field(field: str, value: Any, message: str, tmp_path: Path) -> None:
     content = copy.deepcopy(released(64, 16, 1))
     *parents, last = field.split(".")
