@@ -11,6 +11,7 @@ from allennlp.nn.util import get_text_field_mask, masked_max, masked_mean, maske
 from allennlp.training.metrics import CategoricalAccuracy
 from overrides import overrides
 
+from elmo_tasks.embedding.mix import add_mix_penalty
 from elmo_tasks.embedding.output import OutputELMo
 from elmo_tasks.errors import InputError
 from elmo_tasks.tasks.sst5.classes import class_names
@@ -190,6 +191,11 @@ class BiattentiveClassificationNetwork(Model):
         output_dict["label"] = [str(index) for index in best]
         output_dict["name"] = [self.class_names[index] for index in best]
         return output_dict
+
+    @overrides
+    def get_regularization_penalty(self) -> torch.Tensor | None:
+        """AllenNLP's penalty, and that of ELMo's mixes which have the option ``l2``."""
+        return add_mix_penalty(self, super().get_regularization_penalty())
 
     def _output_elmo(self, tokens: TextFieldTensors, mask: torch.Tensor) -> torch.Tensor | None:
         """The output place's vectors ``(batch_size, num_tokens, elmo_dim)``, or ``None`` without that place."""

@@ -256,6 +256,14 @@ def test_lambda_penalises_both_mixes_and_nothing_else(build: Build) -> None:
     assert float(model.get_regularization_penalty().detach()) == pytest.approx(expected)
 
 
+def test_lambda_as_an_option_of_the_mixes_is_the_same(build: Build) -> None:
+    by_regularizer, _ = build("elmo")
+    embedder = "text_field_embedder.token_embedders.elmo"
+    by_option, _ = build("elmo", {"regularizer": None, f"{embedder}.l2": 0.001, "elmo_at_output.l2": 0.001})
+    penalties = [model.get_regularization_penalty() for model in (by_regularizer, by_option)]
+    assert float(penalties[1].detach()) == pytest.approx(float(penalties[0].detach()), rel=1e-12)
+
+
 @pytest.mark.parametrize(
     ("place", "pooled"),
     # 2 * 4 of the integrator, 2 * 6 of ELMo, 2 * 5 of a biLSTM on it; paper.md B.6 has 2400 -> 6496 at full size
