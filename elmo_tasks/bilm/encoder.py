@@ -82,7 +82,7 @@ class CharacterEncoder(nn.Module):
         vectors = features.index_select(0, torch.argsort(order))
         for highway in self.highways:
             vectors = highway(vectors)
-        return vectors if self.projection is None else self.projection(vectors)
+        return vectors if self.projection is None else self.projection(vectors).to(vectors.dtype)
 
     def _convolve(self, character_ids: torch.Tensor) -> torch.Tensor:
         num_words, num_characters = character_ids.shape
@@ -114,5 +114,5 @@ class Highway(nn.Module):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """``(num_words, size)`` to ``(num_words, size)``."""
-        transformed, carry = self.linear(inputs).chunk(2, dim=-1)
+        transformed, carry = self.linear(inputs).to(inputs.dtype).chunk(2, dim=-1)
         return torch.lerp(inputs, torch.relu(transformed), torch.sigmoid(carry))

@@ -52,6 +52,16 @@ class LSTMState:
         """The state of the rows ``index`` of the batch, in that order."""
         return LSTMState(self.hidden.index_select(2, index), self.cell.index_select(2, index))
 
+    def split(self, num_parts: int) -> "list[LSTMState]":
+        """The state in parts of as many rows each."""
+        pieces = (values.chunk(num_parts, dim=2) for values in (self.hidden, self.cell))
+        return [LSTMState(hidden, cell) for hidden, cell in zip(*pieces, strict=True)]
+
+    @classmethod
+    def join(cls, parts: "Sequence[LSTMState]") -> "LSTMState":
+        """The rows of all parts."""
+        return cls(*(torch.cat([getattr(part, name) for part in parts], dim=2) for name in ("hidden", "cell")))
+
     def detach(self) -> "LSTMState":
         """The same values, without their history."""
         return LSTMState(self.hidden.detach(), self.cell.detach())
@@ -120,16 +130,21 @@ class ProjectedLSTMLayer(nn.Module):
         -------
         Outputs ``(2, num_packed, projection_dim)`` and each row's last cell state ``(2, batch_size, cell_dim)``.
         """
-        output, last_cell = _Recurrence.apply(
-            input_gates,
-            hidden,
-            cell,
-            self.state_weight,
-            self.projection,
-            tuple(batch_sizes),
-            self.cell_clip,
-            self.projection_clip,
-        )
+        device = input_gates.device.type
+        # Under automatic mixed precision the products alone are in the lower precision; states and gates keep theirs.
+        product_type = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else cell.dtype
+        with torch.autocast(device, enabled=False):
+            output, last_cell = _Recurrence.apply(
+                input_gates.to(cell.dtype),
+                hidden,
+                cell,
+                self.state_weight,
+                self.projection,
+                tuple(batch_sizes),
+                self.cell_clip,
+                self.projection_clip,
+                product_type,
+            )
         return output, last_cell
 
 
@@ -207,7 +222,9 @@ class _Recurrence(torch.autograd.Function):
         batch_sizes: tuple[int, ...],
         cell_clip: float | None,
         projection_clip: float | None,
+        product_type: torch.dtype | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
+        product_type = product_type or input_gates.dtype
         needs_gradient = any(ctx.needs_input_grad)
         cells = cell.size(2)
         gates = input_gates.clone()
@@ -218,15 +235,18 @@ class _Recurrence(torch.autograd.Function):
         tanh_cells = gates.new_empty(NUM_DIRECTIONS, total, cells) if needs_gradient else None
         current = cell.clone()
         previous = hidden
+        lower = product_type != gates.dtype
+        factor = state_weight.to(product_type)
+        projecting = None if projection is None else projection.to(product_type)
         start = 0
         for size in batch_sizes:
             stop = start + size
             step = gates[:, start:stop]
             for direction in range(NUM_DIRECTIONS):
-                if size <= _FEW_ROWS:
-                    gates[direction, start:stop] += previous[direction, :size] @ state_weight[direction]
+                if lower or size <= _FEW_ROWS:
+                    step[direction] += previous[direction, :size].to(product_type) @ factor[direction]
                 else:
-                    gates[direction, start:stop].addmm_(previous[direction, :size], state_weight[direction])
+                    step[direction].addmm_(previous[direction, :size], factor[direction])
             step[..., : 3 * cells].sigmoid_()
             step[..., 3 * cells :].tanh_()
             input_gate, forget_gate, output_gate, candidate = step.split(cells, dim=2)
@@ -241,13 +261,14 @@ class _Recurrence(torch.autograd.Function):
                 tanh_cells[:, start:stop] = squashed
             squashed = squashed * output_gate
             previous = output[:, start:stop]
-            _project(squashed, projection, previous)
+            _project(squashed.to(product_type), projecting, previous)
             if projection_clip is not None:
                 previous.clamp_(-projection_clip, projection_clip)
             start = stop
         if needs_gradient:
             ctx.save_for_backward(gates, output, cells_before, tanh_cells, current, hidden, state_weight, projection)
             ctx.batch_sizes, ctx.cell_clip, ctx.projection_clip = batch_sizes, cell_clip, projection_clip
+            ctx.product_type = product_type
         return output, current
 
     @staticmethod
@@ -264,8 +285,10 @@ class _Recurrence(torch.autograd.Function):
         grad_projected = torch.empty_like(output)
         grad_cell = grad_last_cell.clone()
         grad_hidden = torch.zeros_like(hidden)
-        transposed_state = state_weight.transpose(1, 2)
-        transposed_projection = None if projection is None else projection.transpose(1, 2)
+        product_type: torch.dtype = ctx.product_type
+        lower = product_type != gates.dtype
+        transposed_state = state_weight.to(product_type).transpose(1, 2)
+        transposed_projection = None if projection is None else projection.to(product_type).transpose(1, 2)
         stop = output.size(1)
         for size in reversed(batch_sizes):
             start = stop - size
@@ -273,7 +296,9 @@ class _Recurrence(torch.autograd.Function):
             torch.add(grad_output[:, start:stop], grad_hidden[:, :size], out=grad)
             if unclipped_output is not None:
                 grad.mul_(unclipped_output[:, start:stop])
-            grad_squashed = grad if transposed_projection is None else torch.bmm(grad, transposed_projection)
+            grad_squashed = grad
+            if transposed_projection is not None:
+                grad_squashed = torch.bmm(grad.to(product_type), transposed_projection).to(gates.dtype)
             input_gate, forget_gate, output_gate, candidate = gates[:, start:stop].split(cells, dim=2)
             tanh_cell = tanh_cells[:, start:stop]
             active = grad_cell[:, :size]
@@ -290,26 +315,37 @@ class _Recurrence(torch.autograd.Function):
             grad_candidate.mul_(1.0 - candidate * candidate)
             active.mul_(forget_gate)
             for direction in range(NUM_DIRECTIONS):
-                torch.mm(
-                    grad_gates[direction, start:stop],
-                    transposed_state[direction],
-                    out=grad_hidden[direction, :size],
-                )
+                if lower:
+                    product = grad_gates[direction, start:stop].to(product_type) @ transposed_state[direction]
+                    grad_hidden[direction, :size] = product
+                else:
+                    torch.mm(
+                        grad_gates[direction, start:stop],
+                        transposed_state[direction],
+                        out=grad_hidden[direction, :size],
+                    )
             stop = start
         grad_state_weight = grad_projection = None
         if ctx.needs_input_grad[3]:
             before = _before(output, hidden, batch_sizes)
-            grad_state_weight = torch.bmm(before.transpose(1, 2), grad_gates)
+            grad_state_weight = _product(before.transpose(1, 2), grad_gates, product_type)
         if projection is not None and ctx.needs_input_grad[4]:
             squashed = tanh_cells * gates[..., 2 * cells : 3 * cells]
-            grad_projection = torch.bmm(squashed.transpose(1, 2), grad_projected)
-        return grad_gates, grad_hidden, grad_cell, grad_state_weight, grad_projection, None, None, None
+            grad_projection = _product(squashed.transpose(1, 2), grad_projected, product_type)
+        return grad_gates, grad_hidden, grad_cell, grad_state_weight, grad_projection, None, None, None, None
+
+
+def _product(left: torch.Tensor, right: torch.Tensor, product_type: torch.dtype) -> torch.Tensor:
+    """``torch.bmm`` computed in another type."""
+    return torch.bmm(left.to(product_type), right.to(product_type)).to(left.dtype)
 
 
 def _project(squashed: torch.Tensor, projection: torch.Tensor | None, out: torch.Tensor) -> None:
     """Put ``(2, num_rows, cell_dim)`` times ``(2, cell_dim, projection_dim)``, or itself without it, in ``out``."""
     if projection is None:
         out.copy_(squashed)
+    elif squashed.dtype != out.dtype:
+        out.copy_(torch.bmm(squashed, projection))
     elif squashed.size(1) > _FEW_ROWS:
         for direction in range(NUM_DIRECTIONS):
             torch.mm(squashed[direction], projection[direction], out=out[direction])

@@ -23,6 +23,8 @@ _FREE_FIELDS = (
     "log_every",
     "device",
     "threads",
+    "precision",
+    "tensorboard",
     "weights_dtype",
 )
 
@@ -45,7 +47,9 @@ class TrainingConfig:
     state_reset_probability : chance of a row to begin a batch with zero states instead of the carried ones. The paper's
         program has none, 0; a biLM that is to be used with the state policy ``reset`` needs some (docs/findings.md).
     negative_samples : words of the sampled softmax; 0 takes the full softmax.
+    gradient_accumulation : parts that a batch's rows are run in, one after the other, before the update; saves memory.
     epochs : passes over the corpus; may be a fraction.
+    cooldown_epochs : at the end of them, the learning rate falls linearly to 0 over so many. The paper's program: 0.
     seed : of weights, shuffling, sampling and dropout.
     heldout : files to measure perplexity on at the end, by name.
     evaluate_every : batches between measurements during training on the first ``heldout_sentences`` of each held-out
@@ -54,6 +58,9 @@ class TrainingConfig:
     log_every : batches between progress lines.
     device : ``cpu`` or ``cuda``; without it a GPU where there is one.
     threads : of torch on the CPU; without it torch decides.
+    precision : ``float32``, or ``bfloat16`` for the products (automatic mixed precision); weights and states stay
+        float32. Not part of what must stay the same in a continuation, like the device.
+    tensorboard : write losses and held-out perplexities for TensorBoard, where tensorboardX or tensorboard is installed.
     weights_dtype : ``float32`` or ``float16``, of the exported weights.
     """
 
@@ -69,7 +76,9 @@ class TrainingConfig:
     unroll_steps: int = 20
     state_reset_probability: float = 0.0
     negative_samples: int = 8192
+    gradient_accumulation: int = 1
     epochs: float = 10
+    cooldown_epochs: float = 0
     seed: int = 1
     heldout: dict[str, str] = field(default_factory=dict)
     heldout_sentences: int = 500
@@ -78,6 +87,8 @@ class TrainingConfig:
     log_every: int = 100
     device: str | None = None
     threads: int | None = None
+    precision: str = "float32"
+    tensorboard: bool = True
     weights_dtype: str = "float32"
 
     @property
@@ -111,6 +122,11 @@ class TrainingConfig:
         for key, value in content.items():
             _check_type(path, key, value)
         BiLMOptions.from_dict(content["model"], source=f"{path}: model")
+        rows, parts = (content.get(key, known[key].default) for key in ("batch_size", "gradient_accumulation"))
+        if rows % parts:
+            raise InputError(
+                f"{path}: gradient_accumulation is {parts}, expected a divisor of batch_size, which is {rows}."
+            )
         folder = path.parent
         patterns = [content["corpus"]] if isinstance(content["corpus"], str) else content["corpus"]
         content["corpus"] = tuple(str(folder / pattern) for pattern in patterns)
@@ -175,7 +191,9 @@ _NUMBERS = {
     "unroll_steps": _Number(1),
     "state_reset_probability": _Number(below=1, whole=False),
     "negative_samples": _Number(),
+    "gradient_accumulation": _Number(1),
     "epochs": _Number(whole=False),
+    "cooldown_epochs": _Number(whole=False),
     "seed": _Number(below=2**63),
     "heldout_sentences": _Number(1),
     "evaluate_every": _Number(),
@@ -183,6 +201,8 @@ _NUMBERS = {
     "log_every": _Number(1),
     "threads": _Number(1, optional=True),
 }
+
+_CHOICES = {"weights_dtype": ("float32", "float16"), "precision": ("float32", "bfloat16")}
 
 
 def _check_type(path: Path, key: str, value: Any) -> None:
@@ -203,8 +223,10 @@ def _check_type(path: Path, key: str, value: Any) -> None:
     elif key == "device":
         if value is not None and not (isinstance(value, str) and re.fullmatch(r"cpu|cuda(:\d+)?", value)):
             expected = "'cpu', 'cuda' or 'cuda:NUMBER'"
-    elif key == "weights_dtype":
-        expected = None if value in ("float32", "float16") else "'float32' or 'float16'"
+    elif key in _CHOICES:
+        expected = None if value in _CHOICES[key] else " or ".join(repr(choice) for choice in _CHOICES[key])
+    elif key == "tensorboard":
+        expected = None if isinstance(value, bool) else "true or false"
     if expected is not None:
         raise InputError(f"{path}: {key} is {value!r}, expected {expected}.")
 

@@ -191,6 +191,17 @@ class Batch:
         """The batch on another device."""
         return Batch(*(part.to(device, non_blocking=True) for part in (self.character_ids, self.index, self.targets)))
 
+    def split(self, num_parts: int) -> "list[Batch]":
+        """The batch in parts of as many rows each, every one with its own words."""
+        if num_parts == 1:
+            return [self]
+        parts = []
+        pieces = (values.chunk(num_parts, dim=2) for values in (self.index, self.targets))
+        for index, targets in zip(*pieces, strict=True):
+            words, inverse = torch.unique(index, return_inverse=True)
+            parts.append(Batch(self.character_ids[words], inverse, targets))
+        return parts
+
 
 class PackedRows:
     """

@@ -3,6 +3,9 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 try:
@@ -18,6 +21,14 @@ def print_line(line: str) -> None:
     else:
         tqdm.write(line, file=sys.stderr)
     sys.stderr.flush()
+
+
+def summary_writer(folder: Path) -> Any:
+    """Writes TensorBoard's files to the folder; ``None`` where neither tensorboardX nor tensorboard is installed."""
+    for needed, module in (("tensorboardX", "tensorboardX"), ("tensorboard", "torch.utils.tensorboard")):
+        if find_spec(needed) is not None:
+            return import_module(module).SummaryWriter(str(folder))
+    return None
 
 
 @contextmanager

@@ -105,6 +105,6 @@ class Softmax(nn.Module):
         true_bias = self.bias(targets).squeeze(1) - log_expected[targets]
         true_logits = (outputs * self.weight(targets)).sum(dim=1) + true_bias
         sampled_bias = self.bias(samples).squeeze(1) - log_expected[samples]
-        logits = torch.addmm(sampled_bias, outputs, self.weight(samples).t())
+        logits = (outputs @ self.weight(samples).t()).to(sampled_bias.dtype) + sampled_bias
         logits = logits.masked_fill(targets.unsqueeze(1) == samples.unsqueeze(0), _NEVER)
         return torch.logaddexp(true_logits, logits.logsumexp(dim=1)) - true_logits

@@ -18,12 +18,13 @@ from elmo_tasks.bilm.training.corpus import Batcher, SentenceStream, count_corpu
 from elmo_tasks.bilm.training.export import VOCABULARY_NAME, export
 from elmo_tasks.bilm.training.language_model import BidirectionalLanguageModel
 from elmo_tasks.bilm.training.perplexity import Perplexity, perplexity
-from elmo_tasks.bilm.training.progress import print_line, progress_bar
+from elmo_tasks.bilm.training.progress import print_line, progress_bar, summary_writer
 from elmo_tasks.bilm.training.softmax import LogUniformSampler, Softmax
 from elmo_tasks.bilm.training.vocabulary import Vocabulary
 from elmo_tasks.errors import InputError
 
 LOG_NAME = "log.jsonl"
+BOARD_NAME = "tensorboard"
 
 # Adagrad's accumulators start here (bilm-tf).
 _INITIAL_ACCUMULATOR = 1.0
@@ -68,6 +69,8 @@ class Trainer:
         if self._checkpoint is not None:
             self._check(self._checkpoint)
         self._count()
+        if self._checkpoint is not None:
+            self._check_cooldown(self._checkpoint)
         self.vocabulary = self._vocabulary()
         torch.manual_seed(config.seed)
         sampler = None
@@ -94,6 +97,7 @@ class Trainer:
         # Whatever else the program draws before it calls `run`.
         self._random = torch.get_rng_state()
         self._seconds_before = 0.0
+        self._board = summary_writer(self.folder / BOARD_NAME) if config.tensorboard else None
         self.stopped = False
 
     @property
@@ -101,6 +105,18 @@ class Trainer:
         """Batches of one pass: a sentence of n words takes n + 1 places of a row."""
         places = self.num_tokens + self.num_sentences
         return max(1, places // (self.config.batch_size * self.config.unroll_steps))
+
+    @property
+    def total_batches(self) -> int:
+        """Batches of the whole run."""
+        return round(self.config.epochs * self.batches_per_epoch)
+
+    @property
+    def learning_rate(self) -> float:
+        """That of the next batch: constant, and in the last ``cooldown_epochs`` falling to 0."""
+        cooldown = self.config.cooldown_epochs * self.batches_per_epoch
+        left = self.total_batches - self.batches_done
+        return self.config.learning_rate * (left / cooldown if left < cooldown else 1.0)
 
     def run(self) -> dict[str, Perplexity]:
         """
@@ -112,7 +128,7 @@ class Trainer:
         the same call in a new trainer).
         """
         self._resume()
-        total = round(self.config.epochs * self.batches_per_epoch)
+        total = self.total_batches
         self._say(
             f"{self.num_sentences:,} sentences, {self.num_tokens:,} tokens in {len(self.shards)} shards; vocabulary "
             f"{len(self.vocabulary):,}; {total:,} batches of {self.config.batch_size} x {self.config.unroll_steps}; "
@@ -189,15 +205,24 @@ class Trainer:
 
     def step(self) -> torch.Tensor:
         """One batch: loss, gradient, update. Gives the (sampled) loss per target, in nats."""
-        batch = next(self.batcher).to(self.device)
-        loss, self.state = self.model(batch, self._forgetful(self.state))
+        parts = next(self.batcher).to(self.device).split(self.config.gradient_accumulation)
+        states = self._forgetful(self.state).split(len(parts))
         self.optimizer.zero_grad(set_to_none=True)
-        # bilm-tf takes the gradient of the loss times the number of steps.
-        (loss * self.config.unroll_steps).backward()
+        losses, finals = [], []
+        for part, state in zip(parts, states, strict=True):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"):
+                loss, final = self.model(part, state)
+            # bilm-tf takes the gradient of the loss times the number of steps.
+            (loss * (self.config.unroll_steps / len(parts))).backward()
+            losses.append(loss.detach())
+            finals.append(final)
+        self.state = LSTMState.join(finals)
         clip_gradients(self.model.parameters(), self.config.max_gradient_norm)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate
         self.optimizer.step()
         self.batches_done += 1
-        return loss.detach()
+        return torch.stack(losses).mean()
 
     def _forgetful(self, state: LSTMState) -> LSTMState:
         """The state with some rows begun anew, so that the model knows zero states too (docs/findings.md)."""
@@ -258,6 +283,18 @@ class Trainer:
                 f"{self.folder}: has a checkpoint but not its {VOCABULARY_NAME}; put it back, or {remedy}."
             )
 
+    def _check_cooldown(self, checkpoint: dict[str, Any]) -> None:
+        """A learning rate that has begun to fall can only fall on."""
+        keys = ("epochs", "cooldown_epochs")
+        before = {key: checkpoint["config"].get(key, 0) for key in keys}
+        began = (before["epochs"] - before["cooldown_epochs"]) * self.batches_per_epoch
+        changed = [key for key in keys if before[key] != getattr(self.config, key)]
+        if before["cooldown_epochs"] and changed and checkpoint["batches_done"] > began:
+            raise InputError(
+                f"{self.folder}: the learning rate has been falling since batch {round(began):,}, so {changed[0]} must "
+                f"stay {before[changed[0]]}; to train further, begin in another folder."
+            )
+
     def _count(self) -> None:
         if self._checkpoint is not None:
             self.num_sentences: int = self._checkpoint["num_sentences"]
@@ -291,12 +328,20 @@ class Trainer:
             f"{tokens_per_second:,.0f} tokens/s, {_clock(left)} left"
         )
         self._log({"batch": self.batches_done, "loss": loss, "tokens_per_second": tokens_per_second})
+        self._draw({"training/sampled loss": loss, "training/tokens per second": tokens_per_second})
 
     def _evaluate(self) -> None:
         for name, path in self.config.heldout.items():
             measured = perplexity(self.model, self.vocabulary, path, "carry", self.config.heldout_sentences)
             self._say(f"{name}, first {self.config.heldout_sentences:,} sentences: {measured}")
             self._log({"batch": self.batches_done, "heldout": name, **measured.to_dict()})
+            self._draw({f"held-out perplexity/{name}": measured.mean})
+
+    def _draw(self, values: dict[str, float]) -> None:
+        if self._board is not None:
+            for name, value in values.items():
+                self._board.add_scalar(name, value, self.batches_done)
+            self._board.flush()
 
     def _log(self, entry: dict[str, Any]) -> None:
         with (self.folder / LOG_NAME).open("a", encoding="utf-8") as file:
