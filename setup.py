@@ -42,6 +42,8 @@ EXTRAS = {
     "allennlp": ALLENNLP,
     # The biLM's trainer without AllenNLP: progress bars, and configurations in Jsonnet.
     "train": ["tqdm>=4.65", "jsonnet>=0.20; sys_platform != 'win32'"],
+    # The layers of a frozen biLM on disk.
+    "store": ["lmdb>=1.4"],
     # Figures; `allennlp find-lr` draws with it too.
     "report": ["matplotlib>=3.8"],
     "dev": [

@@ -1,9 +1,12 @@
 """Fixtures for every test: where things lie, and the real commands in a process of their own."""
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +16,10 @@ import pytest
 # imported, and inherited by every command that a test starts.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
+
+# No test, nor any command that one starts, reads or writes the user's store of ELMo's layers.
+os.environ["ELMO_TASKS_STORE"] = tempfile.mkdtemp(prefix="elmo_tasks-layers-")
+atexit.register(shutil.rmtree, os.environ["ELMO_TASKS_STORE"], ignore_errors=True)
 
 RunCommand = Callable[..., "subprocess.CompletedProcess[str]"]
 

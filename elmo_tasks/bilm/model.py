@@ -166,7 +166,7 @@ class BiLM(nn.Module):
         if self.state_policy == "carry":
             batches = [list(range(len(sentences)))] if sentences else []
         else:
-            batches = _batches_by_length([len(sentence) for sentence in sentences], batch_tokens)
+            batches = batches_by_length([len(sentence) for sentence in sentences], batch_tokens)
         result: list[np.ndarray] = [np.zeros((0,), dtype=np.float32)] * len(sentences)
         was_training = self.training
         self.eval()
@@ -210,7 +210,7 @@ class BiLM(nn.Module):
         self._carried = final
 
 
-def _batches_by_length(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
+def batches_by_length(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
     """Indices in order of falling length, cut into batches of at most ``batch_tokens`` padded tokens."""
     batches: list[list[int]] = []
     room = 0

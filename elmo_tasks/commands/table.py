@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--suite", type=_words, default=(), help="names or files of suites, with commas between them")
     parser.add_argument("--tasks", type=_words, help="only these tasks, with commas between them")
     parser.add_argument("--seeds", type=_numbers, help="only these seeds, with commas between them")
+    parser.add_argument("--arms", type=_words, help="only these arms, with commas between them")
     parser.add_argument("--jobs", type=_positive, help="runs at a time (default: one a core)")
     parser.add_argument("--out", type=Path, help="where runs and results go (default: out, and results if committed)")
     parser.add_argument("--no-run", action="store_true", help="run nothing, and say which runs there are still to do")
@@ -38,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
         suites=args.suite,
         tasks=args.tasks,
         seeds=args.seeds,
+        arms=args.arms,
         jobs=args.jobs,
         out=args.out.resolve() if args.out else None,
         run=not args.no_run,

@@ -3,19 +3,23 @@
 import logging
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from allennlp.common.params import Params
+from allennlp.common.tqdm import Tqdm
 from allennlp.modules.token_embedders.token_embedder import TokenEmbedder
 from overrides import overrides
 from torch import nn
 
 from elmo_tasks.bilm import BiLM, BiLMOptions, BiLMOutput
+from elmo_tasks.bilm.store import LayerStore, StoreFullError
 from elmo_tasks.embedding.mix import LayerMix
 from elmo_tasks.embedding.recall import LayerMemory
+from elmo_tasks.embedding.store_settings import StoreSettings
 from elmo_tasks.errors import InputError
+from elmo_tasks.extras import MissingPackageError
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +51,8 @@ class BiLMEmbedder(TokenEmbedder):
     dropout : rate at which single numbers of the mixed vectors are dropped in training.
     projection_dim : size to which the mixed vectors are projected; ``None`` leaves them as they are.
     at_input : ``False`` adds nothing to the model's input: the biLM runs for other places alone (``OutputELMo``).
+    store : whether a frozen biLM's layers are computed once, before training, and kept on disk: ``True``, ``False``, or
+        an object with ``folder``, ``dtype`` and ``max_gigabytes`` (docs/embedding-store.md). Without it, if they fit.
 
     Raises
     ------
@@ -68,8 +74,12 @@ class BiLMEmbedder(TokenEmbedder):
         l2: float | None = None,
         projection_dim: int | None = None,
         at_input: bool = True,
+        store: bool | dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
+        self._store_settings = StoreSettings.from_config(store)
+        self._store: LayerStore | None = None
+        self._stored_weights: Any = None
         self.bilm = BiLM(_read_options(options, options_file), state_policy)
         self._absent_weights: str | None = None
         if weights_file is None:
@@ -114,6 +124,35 @@ class BiLMEmbedder(TokenEmbedder):
         if not training_starts and weights_file is not None:
             embedder._load_if_usable(weights_file)
         return embedder
+
+    def fill_store(self, sentences: Callable[[], Iterable[list[str]]]) -> None:
+        """
+        Compute the layers of a training's texts once, and read them from disk from now on.
+
+        Parameters
+        ----------
+        sentences : gives the words of each text, as the biLM reads them. Called only if there is a store.
+
+        Raises
+        ------
+        InputError
+            If the configuration demands a store and there can be none. If it says nothing of it, this is logged.
+        """
+        settings = self._store_settings
+        if settings.wanted is False:
+            return
+        try:
+            if not self.is_frozen:
+                raise InputError("the biLM learns with the task (requires_grad), so its layers change.")
+            store = LayerStore(self.bilm, settings.root, settings.dtype, settings.max_bytes)
+            self._store, self._stored_weights = store, self._weights_version()
+            store.fill(sentences(), lambda batches: Tqdm.tqdm(batches, desc="ELMo's layers"), logger.info)
+        except (InputError, StoreFullError, MissingPackageError) as error:
+            if settings.wanted:
+                raise InputError(f"The embedder 'bilm' is to have a store, but there can be none: {error}") from error
+            logger.info("ELMo's layers are computed anew for every batch: %s", error)
+            if not isinstance(error, StoreFullError):
+                self._store = None
 
     @property
     def is_frozen(self) -> bool:
@@ -198,7 +237,8 @@ class BiLMEmbedder(TokenEmbedder):
         folded = character_ids.reshape(math.prod(batch), num_tokens, num_characters)
         gradients = torch.is_grad_enabled() and not self.is_frozen
         with torch.set_grad_enabled(gradients), torch.autocast(character_ids.device.type, enabled=False):
-            result = self.bilm(folded, keep_sentence_boundaries=True)
+            store = self._usable_store()
+            result = store.layers(folded) if store else self.bilm(folded, keep_sentence_boundaries=True)
         # (..., rows, num_tokens + 2, ...) -> (..., batch_size, ..., num_tokens + 2, ...)
         output = BiLMOutput(
             result.layers.unflatten(1, batch) if len(batch) > 1 else result.layers,
@@ -206,6 +246,15 @@ class BiLMEmbedder(TokenEmbedder):
         )
         self._memory.keep(character_ids, self._fingerprint(), output)
         return output
+
+    def _usable_store(self) -> LayerStore | None:
+        """The store, as long as its vectors are those of this biLM."""
+        if self._store is not None and self._stored_weights != (version := self._weights_version()):
+            # Mostly a checkpoint or the best epoch's model was loaded, and the numbers are the same.
+            self._stored_weights = version
+            if not self.is_frozen or not self._store.is_of(self.bilm):
+                self._store = None
+        return self._store
 
     def _load_if_usable(self, weights_file: str) -> None:
         try:
@@ -215,11 +264,13 @@ class BiLMEmbedder(TokenEmbedder):
             self._absent_weights = str(error)
 
     def _fingerprint(self) -> Any:
-        learns = torch.is_grad_enabled() and not self.is_frozen
-        weights = tuple(
-            (id(weight), 0 if weight.is_inference() else weight._version) for weight in self.bilm.parameters()
+        return torch.is_grad_enabled() and not self.is_frozen, self._weights_version()
+
+    def _weights_version(self) -> Any:
+        return tuple(
+            (id(weight), 0 if weight.is_inference() else weight._version, weight.requires_grad)
+            for weight in self.bilm.parameters()
         )
-        return learns, weights
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)

@@ -1,5 +1,6 @@
 """Tokens as the character ids that a biLM reads."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -64,10 +65,12 @@ class BiLMCharacterIndexer(TokenIndexer):
     @overrides
     def tokens_to_indices(self, tokens: list[Token], vocabulary: Vocabulary) -> IndexedTokenList:
         """``{"character_ids": a list of max_characters_per_token ids for each token}``."""
+        return {"character_ids": [_shared_ids(word, self.max_characters_per_token) for word in self.words(tokens)]}
+
+    def words(self, tokens: Iterable[Token]) -> list[str]:
+        """The tokens as the biLM reads them."""
         words = [token.ensure_text() for token in tokens]
-        if self.map_treebank_tokens:
-            words = [map_treebank_token(word) for word in words]
-        return {"character_ids": [_shared_ids(word, self.max_characters_per_token) for word in words]}
+        return [map_treebank_token(word) for word in words] if self.map_treebank_tokens else words
 
     @overrides
     def get_empty_token_list(self) -> IndexedTokenList:

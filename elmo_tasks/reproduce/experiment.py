@@ -32,7 +32,7 @@ class Request:
         The profile whose table is asked for; None for that of the suites.
     suites
         Names or files of suites; none for those that the profile's table consists of.
-    tasks, seeds
+    tasks, seeds, arms
         A choice of the suites' runs; None for all.
     jobs
         Runs at a time; None for one a core.
@@ -50,6 +50,7 @@ class Request:
     suites: Sequence[str] = ()
     tasks: Collection[str] | None = None
     seeds: Collection[int] | None = None
+    arms: Collection[str] | None = None
     jobs: int | None = None
     out: Path | None = None
     run: bool = True
@@ -105,7 +106,7 @@ def make_tables(
     tables = []
     for suite in _suites(request, root):
         places = Places.of(suite, root, request.out)
-        runs = plan(suite, places, request.tasks, request.seeds)
+        runs = plan(suite, places, request.tasks, request.seeds, request.arms)
         if request.run:
             runs = _run(request, suite, runs, display or display_for(sys.stderr), worker)
         tables.append(_table(request, suite, places, runs))
@@ -170,7 +171,7 @@ def _table(request: Request, suite: Suite, places: Places, runs: Sequence[Planne
     blocks = table(suite, runs, profile_description(suite.profile))
     missing = to_do(runs)
     failed = [planned for planned in runs if planned.current is not None and not planned.current.done]
-    whole = request.tasks is None and request.seeds is None
+    whole = request.tasks is None and request.seeds is None and request.arms is None
     file = None
     if whole and len(missing) < len(runs):
         file = places.results / f"{suite.name}.md"

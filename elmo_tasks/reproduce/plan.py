@@ -191,7 +191,11 @@ class PlannedRun:
 
 
 def plan(
-    suite: Suite, places: Places, tasks: Collection[str] | None = None, seeds: Collection[int] | None = None
+    suite: Suite,
+    places: Places,
+    tasks: Collection[str] | None = None,
+    seeds: Collection[int] | None = None,
+    arms: Collection[str] | None = None,
 ) -> list[PlannedRun]:
     """
     The runs of a suite with their configs, files and results.
@@ -199,10 +203,10 @@ def plan(
     Raises
     ------
     InputError
-        If a task or seed is not in the suite, a config cannot be a run's, or a result file cannot be read. Data that
-        is not here raises nothing: it is each run's `obstacle`.
+        If a task, seed or arm is not in the suite, a config cannot be a run's, or a result file cannot be read. Data
+        that is not here raises nothing: it is each run's `obstacle`.
     """
-    return [_planned(run, suite, places) for run in suite.runs(tasks, seeds)]
+    return [_planned(run, suite, places) for run in suite.runs(tasks, seeds, arms)]
 
 
 def with_result(planned: PlannedRun) -> PlannedRun:

@@ -151,13 +151,18 @@ class Suite:
         results = f"{self.results}-{profile_name(profile)}"
         return replace(self, profile=profile, results=results, committed=False, tasks=tasks)
 
-    def runs(self, tasks: Collection[str] | None = None, seeds: Collection[int] | None = None) -> list[Run]:
+    def runs(
+        self,
+        tasks: Collection[str] | None = None,
+        seeds: Collection[int] | None = None,
+        arms: Collection[str] | None = None,
+    ) -> list[Run]:
         """
         The runs of the suite, seed by seed, so that every arm's first seed comes before any arm's second.
 
         Parameters
         ----------
-        tasks, seeds
+        tasks, seeds, arms
             A choice among those that the suite names; all of them if None.
 
         Raises
@@ -169,6 +174,10 @@ class Suite:
             if task not in self.tasks:
                 raise InputError(f"suite {self.name} has no task {task!r}: it has {', '.join(self.tasks)}")
         chosen = [task for task in self.tasks.values() if tasks is None or task.name in tasks]
+        known = dict.fromkeys(name for task in chosen for name in task.arms)
+        for name in arms or ():
+            if name not in known:
+                raise InputError(f"suite {self.name} has no arm {name!r}: it has {', '.join(known)}")
         named = sorted({seed for task in chosen for arm in task.arms.values() for seed in arm.seeds})
         for seed in seeds or ():
             if seed not in named:
@@ -182,7 +191,7 @@ class Suite:
             for seed in named
             if seeds is None or seed in seeds
             for arm in task.arms.values()
-            if seed in arm.seeds
+            if seed in arm.seeds and (arms is None or arm.name in arms)
         ]
 
 

@@ -1,5 +1,5 @@
 """
-AllenNLP's `train`, without the end that distributed training cannot have.
+AllenNLP's `train`, with ELMo's layers computed beforehand, and without the end that distributed training cannot have.
 
 With `evaluate_on_test`, AllenNLP's first process scores the test data alone when the others are done. It holds its part
 of them only, and metrics that sum over the processes (accuracy does) wait for partners that have left: after hours of
@@ -14,14 +14,29 @@ from allennlp.common.util import is_distributed
 from allennlp.data import DataLoader
 from overrides import overrides
 
+from elmo_tasks.embedding.precompute import fill_stores
+
 logger = logging.getLogger(__name__)
 
 
 @TrainModel.register("default", constructor="from_partial_objects", exist_ok=True)
 class TrainLoop(TrainModel):
-    """AllenNLP's own, registered in its place; in distributed training it leaves `evaluate_on_test` to the user."""
+    """
+    AllenNLP's own, registered in its place.
+
+    Before the training it fills the stores of frozen biLMs; in distributed training it leaves `evaluate_on_test` to the
+    user.
+    """
 
     evaluation_data_loader: DataLoader | None
+
+    @overrides
+    def run(self) -> dict[str, Any]:
+        """Train; returns the metrics."""
+        loaders = [getattr(self.trainer, name, None) for name in ("data_loader", "_validation_data_loader")]
+        fill_stores(self.model, [*loaders, self.evaluation_data_loader])
+        metrics: dict[str, Any] = super().run()
+        return metrics
 
     @overrides
     def finish(self, metrics: dict[str, Any]) -> None:

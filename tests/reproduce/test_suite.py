@@ -93,6 +93,7 @@ def test_under_another_profile_results_are_kept_apart(tmp_path: Path):
     [
         ({"tasks": ["srl"]}, "suite two has no task 'srl': it has ner, sst5"),
         ({"seeds": [4]}, "suite two names no run with seed 4: its seeds are 1, 2, 3, 7; runs are named in the suite's"),
+        ({"arms": ["elm"]}, "suite two has no arm 'elm': it has "),
         ({"tasks": ["ner"], "seeds": [1]}, "suite two names no run with seed 1: its seeds are 7"),
     ],
 )

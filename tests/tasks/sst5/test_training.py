@@ -1,5 +1,6 @@
 """Training of the configs through AllenNLP: what is saved is what was trained, and a seed decides everything."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from allennlp.data import Vocabulary
 from allennlp.models import Model, load_archive
 from allennlp.predictors import Predictor
 
+from elmo_tasks.bilm import BiLM
 from elmo_tasks.errors import InputError
 from elmo_tasks.tasks.sst5.predictor import SST5Predictor, treebank_tokens
 
@@ -48,7 +50,8 @@ def train(repository: Path, published_tiny_profile: Path, tmp_path: Path) -> Tra
 
 
 @pytest.mark.parametrize("arm", ["baseline", "elmo", "elmo_only"])
-def test_an_archive_predicts_as_the_model_that_was_trained(train: Train, tmp_path: Path, arm: str) -> None:
+def test_an_archive_predicts_as_the_model_that_was_trained(train: Train, tmp_path: Path, arm: str, monkeypatch) -> None:
+    monkeypatch.setenv("ELMO_TASKS_STORE", "off")  # its vectors are rounded
     model = train(arm)
     moved = shutil.move(tmp_path / "run" / "model.tar.gz", tmp_path / "model.tar.gz")
     shutil.rmtree(tmp_path / "run")
@@ -73,6 +76,24 @@ def test_a_seed_decides_everything(train: Train, monkeypatch: pytest.MonkeyPatch
     assert all(torch.equal(first[name], again[name]) for name in first)
     learned = [name for name in first if ".bilm." not in name and "embedder_tokens" not in name]
     assert not any(torch.equal(first[name], other[name]) for name in learned)
+
+
+def test_the_layers_are_computed_once_for_all_trainings(train: Train, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("ELMO_TASKS_STORE", str(tmp_path / "layers"))
+    ran: list[int] = []
+    forward = BiLM.forward
+    monkeypatch.setattr(BiLM, "forward", lambda self, ids, **kwargs: ran.append(1) or forward(self, ids, **kwargs))
+    train("elmo", "first")
+    once = len(ran)
+    assert 0 < once <= 3, "batches of all texts together, not of every epoch's"
+    train("elmo_only", "second", random_seed=2, numpy_seed=2, pytorch_seed=2)
+    assert len(ran) == once
+    train("elmo", "third", **{"model.text_field_embedder.token_embedders.elmo.store": False})
+    assert len(ran) > once + 3
+    metrics = [
+        json.loads((tmp_path / name / "metrics.json").read_text())["training_loss"] for name in ("first", "third")
+    ]
+    assert metrics[0] == pytest.approx(metrics[1], rel=1e-3)
 
 
 def test_the_vocabulary_is_the_training_words_and_every_word_of_the_vector_file(

@@ -1,0 +1,6 @@
+// The profile open with a biLM of the same short training as its control on shuffled text.
+(import 'open.jsonnet') + {
+  name: 'open-short',
+  description: 'as open, with a biLM trained for 0.2 epochs',
+  bilm+: { weights_file: '../../models/open/short.hdf5' },
+}
