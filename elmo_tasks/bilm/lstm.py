@@ -111,8 +111,8 @@ class ProjectedLSTMLayer(nn.Module):
         if inputs.dim() == 2:
             inputs = inputs.expand(NUM_DIRECTIONS, -1, -1)
         if inputs.size(1) <= _FEW_ROWS:
-            return torch.bmm(inputs, self.input_weight) + bias
-        return torch.baddbmm(bias, inputs, self.input_weight)
+            return torch.bmm(inputs, self.input_weight).to(bias.dtype) + bias
+        return torch.baddbmm(bias, inputs, self.input_weight).to(bias.dtype)
 
     def forward(
         self, input_gates: torch.Tensor, hidden: torch.Tensor, cell: torch.Tensor, batch_sizes: Sequence[int]
@@ -135,7 +135,7 @@ class ProjectedLSTMLayer(nn.Module):
         product_type = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else cell.dtype
         with torch.autocast(device, enabled=False):
             output, last_cell = _Recurrence.apply(
-                input_gates.to(cell.dtype),
+                input_gates,
                 hidden,
                 cell,
                 self.state_weight,
