@@ -18,13 +18,19 @@ def write_checkpoint(folder: Path, content: dict[str, Any]) -> None:
     Raises
     ------
     InputError
-        If it cannot be written: a full disk, a folder without permission. The one before is kept.
+        If it cannot be written: a full disk, a folder without permission. The one before is kept, and the sentence
+        says so.
     """
     for stale in folder.glob(f"{FILE_NAME}.*.part"):
         # A process that was killed while it wrote could not remove it.
         stale.unlink(missing_ok=True)
-    with written_aside(folder / FILE_NAME) as aside:
-        torch.save(content, aside)
+    path = folder / FILE_NAME
+    try:
+        with written_aside(path) as aside:
+            torch.save(content, aside)
+    except InputError as error:
+        kept = "the checkpoint before it is kept, and the same command goes on from there" if path.exists() else ""
+        raise InputError(f"{str(error).rstrip('.')}; {kept or 'there is none before it'}.") from error
 
 
 def read_checkpoint(folder: Path) -> dict[str, Any] | None:
