@@ -16,6 +16,8 @@ from elmo_tasks.errors import InputError
 _FREE_FIELDS = (
     "output",
     "epochs",
+    # As long as it has not begun; see `Trainer`.
+    "cooldown_epochs",
     "heldout",
     "heldout_sentences",
     "evaluate_every",
@@ -43,6 +45,8 @@ class TrainingConfig:
     model : what ``options.json`` says of the biLM.
     vocabulary : file of one word a line; without it the corpus is counted.
     vocabulary_size : at most so many words of it.
+    shuffle_words : read every sentence with its words in a random order, always the same: the control that knows the
+        words of a text but not their order. Held-out files are read as they are.
     dropout, learning_rate, max_gradient_norm, batch_size, unroll_steps : as in the paper's program.
     state_reset_probability : chance of a row to begin a batch with zero states instead of the carried ones. The paper's
         program has none, 0; a biLM that is to be used with the state policy ``reset`` needs some (docs/findings.md).
@@ -60,7 +64,7 @@ class TrainingConfig:
     threads : of torch on the CPU; without it torch decides.
     precision : ``float32``, or ``bfloat16`` for the products (automatic mixed precision); weights and states stay
         float32. Not part of what must stay the same in a continuation, like the device.
-    tensorboard : write losses and held-out perplexities for TensorBoard, where tensorboardX or tensorboard is installed.
+    tensorboard : write losses and held-out perplexities for TensorBoard, where tensorboardX or tensorboard is there.
     weights_dtype : ``float32`` or ``float16``, of the exported weights.
     """
 
@@ -69,6 +73,7 @@ class TrainingConfig:
     model: dict[str, Any]
     vocabulary: str | None = None
     vocabulary_size: int | None = None
+    shuffle_words: bool = False
     dropout: float = 0.1
     learning_rate: float = 0.2
     max_gradient_norm: float = 10.0
@@ -225,7 +230,7 @@ def _check_type(path: Path, key: str, value: Any) -> None:
             expected = "'cpu', 'cuda' or 'cuda:NUMBER'"
     elif key in _CHOICES:
         expected = None if value in _CHOICES[key] else " or ".join(repr(choice) for choice in _CHOICES[key])
-    elif key == "tensorboard":
+    elif key in ("tensorboard", "shuffle_words"):
         expected = None if isinstance(value, bool) else "true or false"
     if expected is not None:
         raise InputError(f"{path}: {key} is {value!r}, expected {expected}.")

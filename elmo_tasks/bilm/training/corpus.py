@@ -106,6 +106,13 @@ def count_corpus(shards: Sequence[Path]) -> tuple[int, int]:
     return sentences, tokens
 
 
+def shuffled(sentence: Sequence[str]) -> list[str]:
+    """The words in a random order that follows from the sentence alone: the same wherever and whenever it is read."""
+    words = list(sentence)
+    random.Random(" ".join(words)).shuffle(words)
+    return words
+
+
 class SentenceStream:
     """
     Endless sentences of a corpus: shards in random order, the sentences of a shard shuffled, again and again.
@@ -114,10 +121,12 @@ class SentenceStream:
     ----------
     shards : files, see :func:`find_shards`.
     seed : of the shuffling; the two directions of a biLM have streams with different seeds.
+    shuffle_words : hand out :func:`shuffled` sentences.
     """
 
-    def __init__(self, shards: Sequence[Path], seed: int) -> None:
+    def __init__(self, shards: Sequence[Path], seed: int, shuffle_words: bool = False) -> None:
         self.shards = list(shards)
+        self._shuffle_words = shuffle_words
         self._random = random.Random(seed)
         self._queue: list[int] = []
         # Lines, not lists of tokens: a shard of a few million words takes a tenth of the memory.
@@ -132,7 +141,7 @@ class SentenceStream:
             self._next_shard()
         line = self._lines[self._position]
         self._position += 1
-        return line.split()
+        return shuffled(line.split()) if self._shuffle_words else line.split()
 
     def __iter__(self) -> "SentenceStream":
         return self
@@ -148,6 +157,7 @@ class SentenceStream:
 
     def _load(self) -> None:
         assert self._current is not None
+        self._lines = []  # before the next shard is read: one of them is in memory at a time
         self._lines = list(read_lines(self.shards[self._current]))
         self._random.shuffle(self._lines)
 

@@ -1,5 +1,6 @@
 """What a training run says while it runs: lines, and a bar where somebody watches."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,11 +24,24 @@ def print_line(line: str) -> None:
     sys.stderr.flush()
 
 
-def summary_writer(folder: Path) -> Any:
-    """Writes TensorBoard's files to the folder; ``None`` where neither tensorboardX nor tensorboard is installed."""
+def resident_memory() -> float | None:
+    """Memory that this process takes now, in GB (10^9 bytes); ``None`` where the system does not say (not Linux)."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e9
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def summary_writer(folder: Path, first_step: int) -> Any:
+    """
+    Writes TensorBoard's files to the folder; ``None`` where neither tensorboardX nor tensorboard is installed.
+
+    What a run that was cut short has written from ``first_step`` on does not count.
+    """
     for needed, module in (("tensorboardX", "tensorboardX"), ("tensorboard", "torch.utils.tensorboard")):
         if find_spec(needed) is not None:
-            return import_module(module).SummaryWriter(str(folder))
+            return import_module(module).SummaryWriter(str(folder), purge_step=first_step)
     return None
 
 

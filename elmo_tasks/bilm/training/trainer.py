@@ -5,7 +5,6 @@ import math
 import signal
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,9 +17,10 @@ from elmo_tasks.bilm.training.corpus import Batcher, SentenceStream, count_corpu
 from elmo_tasks.bilm.training.export import VOCABULARY_NAME, export
 from elmo_tasks.bilm.training.language_model import BidirectionalLanguageModel
 from elmo_tasks.bilm.training.perplexity import Perplexity, perplexity
-from elmo_tasks.bilm.training.progress import print_line, progress_bar, summary_writer
+from elmo_tasks.bilm.training.progress import print_line, progress_bar, resident_memory, summary_writer
 from elmo_tasks.bilm.training.softmax import LogUniformSampler, Softmax
 from elmo_tasks.bilm.training.vocabulary import Vocabulary
+from elmo_tasks.bilm.writing import make_folder
 from elmo_tasks.errors import InputError
 
 LOG_NAME = "log.jsonl"
@@ -51,11 +51,7 @@ class Trainer:
     def __init__(self, config: TrainingConfig, say: Callable[[str], None] = print_line) -> None:
         self.config = config
         self._say = say
-        self.folder = Path(config.output)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{self.folder}: the output folder cannot be made ({error.strerror}).") from error
+        self.folder = make_folder(config.output)
         if config.threads is not None:
             torch.set_num_threads(config.threads)
         self.device = _device(config.device)
@@ -83,7 +79,9 @@ class Trainer:
             self.model.parameters(), lr=config.learning_rate, initial_accumulator_value=_INITIAL_ACCUMULATOR, eps=0.0
         )
         # The directions shuffle apart: in training they read different text (bilm-tf).
-        self.streams = [SentenceStream(self.shards, config.seed + direction + 1) for direction in (0, 1)]
+        self.streams = [
+            SentenceStream(self.shards, config.seed + direction + 1, config.shuffle_words) for direction in (0, 1)
+        ]
         self.batcher = Batcher(
             self.streams[0],
             self.streams[1],
@@ -97,7 +95,7 @@ class Trainer:
         # Whatever else the program draws before it calls `run`.
         self._random = torch.get_rng_state()
         self._seconds_before = 0.0
-        self._board = summary_writer(self.folder / BOARD_NAME) if config.tensorboard else None
+        self._board: Any = None
         self.stopped = False
 
     @property
@@ -114,9 +112,11 @@ class Trainer:
     @property
     def learning_rate(self) -> float:
         """That of the next batch: constant, and in the last ``cooldown_epochs`` falling to 0."""
-        cooldown = self.config.cooldown_epochs * self.batches_per_epoch
-        left = self.total_batches - self.batches_done
-        return self.config.learning_rate * (left / cooldown if left < cooldown else 1.0)
+        cooldown = round(self.config.cooldown_epochs * self.batches_per_epoch)
+        if not cooldown:
+            return self.config.learning_rate
+        left = max(0, self.total_batches - self.batches_done)
+        return self.config.learning_rate * min(1.0, left / cooldown)
 
     def run(self) -> dict[str, Perplexity]:
         """
@@ -134,11 +134,18 @@ class Trainer:
             f"{len(self.vocabulary):,}; {total:,} batches of {self.config.batch_size} x {self.config.unroll_steps}; "
             f"{self.batches_done:,} done; on {self.device}"
         )
-        self._train(total)
-        if self.stopped:
-            self._say(f"stopped after {self.batches_done:,} batches; the same command goes on from here")
-            return {}
-        return self.finish()
+        if self.config.tensorboard:
+            self._board = summary_writer(self.folder / BOARD_NAME, self.batches_done + 1)
+        try:
+            self._train(total)
+            if self.stopped:
+                self._say(f"stopped after {self.batches_done:,} batches; the same command goes on from here")
+                return {}
+            return self.finish()
+        finally:
+            if self._board is not None:
+                self._board.close()
+                self._board = None
 
     def finish(self) -> dict[str, Perplexity]:
         """
@@ -156,6 +163,7 @@ class Trainer:
                 results[f"{name}/{policy}"] = measured = perplexity(self.model, self.vocabulary, path, policy)
                 self._say(f"{name}: {measured}")
                 self._log({"batch": self.batches_done, "heldout": name, **measured.to_dict()})
+                self._draw({f"heldout_perplexity_at_the_end_{policy}/{name}": measured.mean})
         return results
 
     def _resume(self) -> None:
@@ -284,16 +292,27 @@ class Trainer:
             )
 
     def _check_cooldown(self, checkpoint: dict[str, Any]) -> None:
-        """A learning rate that has begun to fall can only fall on."""
-        keys = ("epochs", "cooldown_epochs")
-        before = {key: checkpoint["config"].get(key, 0) for key in keys}
-        began = (before["epochs"] - before["cooldown_epochs"]) * self.batches_per_epoch
-        changed = [key for key in keys if before[key] != getattr(self.config, key)]
-        if before["cooldown_epochs"] and changed and checkpoint["batches_done"] > began:
+        """The batches done must have had the learning rate that the configuration, as it is now, gives them."""
+        before, now, done = checkpoint["config"], self.config.to_dict(), checkpoint["batches_done"]
+        changed = [key for key in ("epochs", "cooldown_epochs") if before.get(key, 0) != now[key]]
+        if changed and done > (full := self._batches_before_cooldown(before)):
+            key = changed[0]
             raise InputError(
-                f"{self.folder}: the learning rate has been falling since batch {round(began):,}, so {changed[0]} must "
-                f"stay {before[changed[0]]}; to train further, begin in another folder."
+                f"{self.folder}: the learning rate has been falling since batch {full + 1:,}, so {key} must stay "
+                f"{before.get(key, 0)}; to train otherwise, begin in another folder."
             )
+        if changed and done > (full := self._batches_before_cooldown(now)):
+            raise InputError(
+                f"{self.folder}: {done:,} batches are done, and the learning rate would have had to fall from batch "
+                f"{full + 1:,} on; raise epochs, or begin in another folder."
+            )
+
+    def _batches_before_cooldown(self, config: dict[str, Any]) -> float:
+        """How many batches a configuration gives the full learning rate."""
+        cooldown = round(config.get("cooldown_epochs", 0) * self.batches_per_epoch)
+        total = round(config["epochs"] * self.batches_per_epoch)
+        # The first batch of the cooldown has the full one too.
+        return max(0, total - cooldown + 1) if cooldown else math.inf
 
     def _count(self) -> None:
         if self._checkpoint is not None:
@@ -322,20 +341,24 @@ class Trainer:
         loss = float(torch.stack(losses).mean())
         tokens_per_second = batches_per_second * self.config.batch_size * self.config.unroll_steps
         left = (total - self.batches_done) / batches_per_second
+        memory = resident_memory()
+        rate = self.optimizer.param_groups[0]["lr"]
         self._say(
             f"batch {self.batches_done:,} of {total:,} (epoch {self.batches_done / self.batches_per_epoch:.2f}): "
             f"loss {loss:.4f}, perplexity {math.exp(min(loss, 50.0)):.1f} (estimated: sampled softmax, dropout), "
-            f"{tokens_per_second:,.0f} tokens/s, {_clock(left)} left"
+            f"{tokens_per_second:,.0f} tokens/s, {_clock(left)} left" + (f", {memory:.1f} GB" if memory else "")
         )
-        self._log({"batch": self.batches_done, "loss": loss, "tokens_per_second": tokens_per_second})
-        self._draw({"training/sampled loss": loss, "training/tokens per second": tokens_per_second})
+        values = {"loss": loss, "tokens_per_second": tokens_per_second, "learning_rate": rate, "memory_gb": memory}
+        known = {name: value for name, value in values.items() if value is not None}
+        self._log({"batch": self.batches_done, **known})
+        self._draw({f"training/{name}": value for name, value in known.items()})
 
     def _evaluate(self) -> None:
         for name, path in self.config.heldout.items():
             measured = perplexity(self.model, self.vocabulary, path, "carry", self.config.heldout_sentences)
             self._say(f"{name}, first {self.config.heldout_sentences:,} sentences: {measured}")
             self._log({"batch": self.batches_done, "heldout": name, **measured.to_dict()})
-            self._draw({f"held-out perplexity/{name}": measured.mean})
+            self._draw({f"heldout_perplexity/{name}": measured.mean})
 
     def _draw(self, values: dict[str, float]) -> None:
         if self._board is not None:
@@ -344,8 +367,12 @@ class Trainer:
             self._board.flush()
 
     def _log(self, entry: dict[str, Any]) -> None:
-        with (self.folder / LOG_NAME).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+        path = self.folder / LOG_NAME
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
+        except OSError as error:
+            raise InputError(f"{path}: the file cannot be written ({error.strerror}).") from error
 
 
 def _device(name: str | None) -> torch.device:

@@ -65,6 +65,7 @@ def write_config(corpus: Path) -> WriteConfig:
             "epochs": 0.5,
             "threads": 1,
             "device": "cpu",
+            "tensorboard": False,
             **changes,
         }
         content = {key: value for key, value in content.items() if value is not ...}

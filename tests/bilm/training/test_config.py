@@ -85,6 +85,13 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"threads": 0}, "threads is 0, expected a whole number of at least 1"),
     ({"device": "gpu"}, "device is 'gpu', expected 'cpu', 'cuda' or 'cuda:NUMBER'"),
     ({"weights_dtype": "bfloat16"}, "weights_dtype is 'bfloat16', expected 'float32' or 'float16'"),
+    ({"precision": "float16"}, "precision is 'float16', expected 'float32' or 'bfloat16'"),
+    ({"cooldown_epochs": -1}, "cooldown_epochs is -1, expected a number of at least 0"),
+    ({"gradient_accumulation": 0}, "gradient_accumulation is 0, expected a whole number of at least 1"),
+    ({"gradient_accumulation": 3}, "gradient_accumulation is 3, expected a divisor of batch_size, which is 4"),
+    ({"gradient_accumulation": 3, "batch_size": ...}, "expected a divisor of batch_size, which is 128"),
+    ({"tensorboard": "yes"}, "tensorboard is 'yes', expected true or false"),
+    ({"shuffle_words": 1}, "shuffle_words is 1, expected true or false"),
     ({"model": [1]}, "model: expected a JSON object with 'lstm' and 'char_cnn', found list"),
     ({"model": {**MODEL, "lstm": {**MODEL["lstm"], "dim": -1}}}, "model: lstm.dim is -1, expected a whole number"),
     ({"model": {"lstm": MODEL["lstm"]}}, "model: no 'char_cnn' object"),
@@ -126,7 +133,16 @@ class TestDifferences:
     def test_none_from_itself_or_in_what_moves_no_weight(self, make_config) -> None:
         saved = self.saved(make_config(epochs=1))
         assert make_config(epochs=1).differences(saved) == []
-        free = make_config(epochs=9, output="elsewhere", heldout={"a": "b"}, log_every=7, weights_dtype="float16")
+        free = make_config(
+            epochs=9,
+            cooldown_epochs=1,
+            precision="bfloat16",
+            tensorboard=True,
+            output="elsewhere",
+            heldout={"a": "b"},
+            log_every=7,
+            weights_dtype="float16",
+        )
         assert free.differences(saved) == []
 
     def test_a_corpus_may_move_but_not_change(self, make_config) -> None:

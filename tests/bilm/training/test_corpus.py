@@ -2,6 +2,7 @@
 
 import gzip
 import lzma
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
@@ -19,10 +20,12 @@ from elmo_tasks.bilm.training.corpus import (
     count_corpus,
     find_shards,
     read_sentences,
+    shuffled,
 )
 from elmo_tasks.errors import InputError
 
 TEXT = "The cat\tsat\n\n  naïve 東京 \n \nend"
+RECORDED = ". on the sat the mat cat"
 SENTENCES = [["The", "cat", "sat"], ["naïve", "東京"], ["end"]]
 
 
@@ -114,6 +117,64 @@ class TestStream:
         other = SentenceStream(shards, seed=99 if read else 1)
         other.restore(state)
         assert [next(other) for _ in range(40)] == expected
+
+    def test_one_shard_at_a_time_is_in_memory(self, tmp_path: Path) -> None:
+        """The highest use of memory over many shards is that of one, which is let go before the next one is read."""
+
+        def peak(num_shards: int) -> int:
+            stream = SentenceStream(find_shards([tmp_path / "*.txt"])[:num_shards], seed=1)
+            tracemalloc.start()
+            for _ in range(3000 * num_shards):
+                next(stream)
+            highest = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            assert len(stream._lines) == 3000
+            return highest
+
+        for shard in range(9):
+            text = "".join(f"{shard} {line} {'word ' * 20}\n" for line in range(3000))
+            (tmp_path / f"{shard}.txt").write_text(text)
+        one = peak(1)
+        assert one > 300_000
+        assert peak(9) < 1.3 * one
+
+
+class TestShuffledWords:
+    def test_the_words_of_each_sentence_in_another_order(self, shards: list[Path]) -> None:
+        lines = [[f"word{number}" for number in range(length)] for length in (1, 2, 5, 9, 40)] * 3
+        for words in lines:
+            before = list(words)
+            assert sorted(shuffled(words)) == sorted(words)
+            assert shuffled(words) == shuffled(tuple(words))
+            assert words == before
+        assert shuffled(lines[4]) != lines[4]
+        # Every word comes to every place: 24 orders of 4 words, from 2,000 sentences that differ in one word.
+        orders = Counter("".join(word[0] for word in shuffled(["a", "b", "c", f"d{n}"])) for n in range(2000))
+        assert len(orders) == 24
+        assert min(orders.values()) > 45
+
+    def test_recorded(self) -> None:
+        """The same on every machine and in every version of Python."""
+        assert " ".join(shuffled(["the", "cat", "sat", "on", "the", "mat", "."])) == RECORDED
+
+    def test_both_directions_and_both_line_ends_read_the_same_text(self, tmp_path: Path) -> None:
+        text = "".join(f"a b c d e {line}\n" for line in range(20))
+        (tmp_path / "unix.txt").write_text(text)
+        (tmp_path / "windows.txt").write_bytes(b"\xef\xbb\xbf" + text.replace("\n", " \r\n").encode())
+        streams = [SentenceStream([tmp_path / "unix.txt"], 1, shuffle_words=True)]
+        streams += [SentenceStream([tmp_path / "windows.txt"], 2, shuffle_words=True)]
+        first, second = ({tuple(next(stream)) for _ in range(20)} for stream in streams)
+        assert first == second
+        assert {tuple(sorted(words)) for words in first} == {tuple(sorted(line.split())) for line in text.splitlines()}
+        assert first != {tuple(line.split()) for line in text.splitlines()}
+
+    def test_it_goes_on_where_it_stood(self, shards: list[Path]) -> None:
+        stream = SentenceStream(shards, 1, shuffle_words=True)
+        for _ in range(7):
+            next(stream)
+        other = SentenceStream(shards, 1, shuffle_words=True)
+        other.restore(stream.state())
+        assert [next(other) for _ in range(40)] == [next(stream) for _ in range(40)]
 
 
 def spelled(batch: Batch, vocabulary: list[str]) -> list[tuple[str, str]]:

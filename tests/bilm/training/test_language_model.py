@@ -178,6 +178,35 @@ def test_clipping_sums_sparse_rows_first() -> None:
     assert other.grad.tolist() == [2.0]
 
 
+class SameSamples:
+    """A sampler that always gives the same words."""
+
+    def sample(self) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.tensor([3, 5, 8, 11]), torch.linspace(0.9, 0.1, 18, dtype=torch.float64).log()
+
+
+@pytest.mark.parametrize("parts", [2, 4])
+@pytest.mark.parametrize("negative_samples", [0, 6], ids=["full softmax", "same samples"])
+def test_a_batch_in_parts_is_the_batch_at_once(parts: int, negative_samples: int, make_config: MakeConfig) -> None:
+    """Losses, carried states and all weights over many batches, with clipping; sparse rows too."""
+    keys = {"negative_samples": negative_samples, "dropout": 0.0, "max_gradient_norm": 1.0, "batch_size": 8}
+    whole = quiet_trainer(make_config(**keys), torch.float64)
+    divided = quiet_trainer(make_config(gradient_accumulation=parts, **keys), torch.float64)
+    if negative_samples:
+        whole.model.softmax.sampler = divided.model.softmax.sampler = SameSamples()
+    runs = []
+    divided.model.register_forward_pre_hook(lambda model, args: runs.append(args[0].index.shape))
+    for batch in range(10):
+        torch.testing.assert_close(divided.step(), whole.step(), atol=1e-12, rtol=0)
+        for name in ("hidden", "cell"):
+            ours, theirs = getattr(divided.state, name), getattr(whole.state, name)
+            torch.testing.assert_close(ours, theirs, atol=1e-12, rtol=0, msg=f"{name}, batch {batch}")
+        pairs = zip(divided.model.named_parameters(), whole.model.parameters(), strict=True)
+        for (name, ours), theirs in pairs:
+            torch.testing.assert_close(ours, theirs, atol=1e-11, rtol=0, msg=f"{name}, batch {batch}")
+    assert runs == [(2, 5, 8 // parts)] * 10 * parts
+
+
 def test_dropout_stands_in_its_places(make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     On the token vectors, on the input of the second layer and before the softmax; the skip connection adds the

@@ -16,6 +16,7 @@ import torch
 
 from elmo_tasks.bilm import BiLM, BiLMOptions
 from elmo_tasks.bilm.training.config import TrainingConfig
+from elmo_tasks.bilm.training.progress import resident_memory
 from elmo_tasks.bilm.training.trainer import Trainer
 from elmo_tasks.errors import InputError
 
@@ -78,6 +79,37 @@ class TestContinuing:
         for name in EXPORTED:
             assert (second.folder / name).read_bytes() == (whole.folder / name).read_bytes(), name
         assert next(second.batcher).targets.tolist() == next(whole.batcher).targets.tolist()
+
+    def test_a_checkpoint_that_is_older_than_a_key_had_its_default(self, make_config: MakeConfig) -> None:
+        young = ("gradient_accumulation", "cooldown_epochs", "precision", "tensorboard", "shuffle_words")
+        whole = quiet(self.config(make_config, "whole", 1.0))
+        whole.run()
+        quiet(self.config(make_config, "parts", 0.5)).run()
+        checkpoint = whole.folder.parent / "parts" / "checkpoint.pt"
+        content = torch.load(checkpoint, weights_only=True)
+        for key in young:
+            del content["config"][key]
+        torch.save(content, checkpoint)
+        second = quiet(self.config(make_config, "parts", 1.0))
+        second.run()
+        assert torch.equal(second.model.softmax.weight.weight, whole.model.softmax.weight.weight)
+        torch.save(content, checkpoint)
+        for key, value in [("gradient_accumulation", 2), ("shuffle_words", True)]:
+            with pytest.raises(InputError, match=rf"a run with another configuration \({key}\)"):
+                quiet(replace(second.config, **{key: value}))
+
+    def test_in_parts_and_with_shuffled_words_too(self, make_config: MakeConfig) -> None:
+        keys = {"gradient_accumulation": 2, "shuffle_words": True}
+        whole = quiet(replace(self.config(make_config, "whole", 2.5), **keys))
+        whole.run()
+        quiet(replace(self.config(make_config, "parts", 0.7), **keys)).run()
+        second = quiet(replace(self.config(make_config, "parts", 2.5), **keys))
+        second.run()
+        expected, found = everything(whole), everything(second)
+        assert all(torch.equal(found[name], value) for name, value in expected.items())
+        plain = quiet(self.config(make_config, "plain", 2.5))
+        plain.run()
+        assert not torch.equal(plain.model.softmax.weight.weight, whole.model.softmax.weight.weight)
 
     def test_it_is_not_the_same_from_another_seed(self, make_config: MakeConfig) -> None:
         one = quiet(make_config(output="one", epochs=0.2))
@@ -220,6 +252,17 @@ class TestMistakes:
         with pytest.raises(InputError, match=r"vocabulary.txt: the file cannot be written \(Is a directory\)"):
             quiet(make_config(output="taken"))
 
+    def test_a_folder_that_takes_no_files(self, make_config: MakeConfig) -> None:
+        if not Path("/proc/self").exists():
+            pytest.skip("there is no folder here that even an administrator cannot write to")
+        with pytest.raises(InputError, match=r"/proc: nothing can be written in this folder \(.*\); name another one"):
+            quiet(make_config(output="/proc"))
+
+    def test_a_log_that_cannot_be_written(self, make_config: MakeConfig, corpus: Path) -> None:
+        (corpus / "out" / "log.jsonl").mkdir(parents=True)
+        with pytest.raises(InputError, match=r"log.jsonl: the file cannot be written \(Is a directory\)"):
+            quiet(make_config()).run()
+
     @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
     def test_a_gpu_that_is_not_there(self, make_config: MakeConfig) -> None:
         with pytest.raises(InputError, match="device is 'cuda', but torch finds no GPU here; take 'cpu' or leave it"):
@@ -249,6 +292,28 @@ def test_windows_line_ends_make_the_same_model(make_config: MakeConfig, corpus: 
     windows.run()
     for name in EXPORTED:
         assert (windows.folder / name).read_bytes() == (plain.folder / name).read_bytes(), name
+
+
+def test_lines_and_log_say_the_memory(make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    trainer = Trainer(make_config(log_every=8), say=lines.append)
+    monkeypatch.setattr("elmo_tasks.bilm.training.trainer.resident_memory", iter([0.64, None]).__next__)
+    trainer.run()
+    progress = [line for line in lines if line.startswith("batch ")]
+    assert progress[0].endswith(" min left, 0.6 GB")
+    assert progress[1].endswith(" min left")
+    entries = [json.loads(line) for line in (trainer.folder / "log.jsonl").read_text().splitlines()]
+    assert [entry.get("memory_gb") for entry in entries] == [0.64, None]
+    assert [entry["learning_rate"] for entry in entries] == [0.2, 0.2]
+
+
+def test_the_memory_is_that_of_this_process() -> None:
+    before = resident_memory()
+    if before is None:
+        pytest.skip("this system does not say")
+    more = np.ones(50_000_000, dtype=np.uint8)
+    assert 0.04 < resident_memory() - before < 0.2
+    assert more[-1] == 1
 
 
 def test_no_warning_is_left_to_the_user(make_config: MakeConfig, recwarn: pytest.WarningsRecorder) -> None:
