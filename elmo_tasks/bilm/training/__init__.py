@@ -1,1 +1,1 @@
-"""Training of a biLM: ``python -m elmo_tasks.bilm.training CONFIG``; it needs torch, numpy and h5py alone."""
+"""Training of a biLM (``elmo-tasks bilm``); it needs torch, numpy and h5py alone."""

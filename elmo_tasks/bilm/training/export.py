@@ -1,13 +1,21 @@
-"""From a trained language model to the files that others read."""
+"""From a trained language model to the files that others read, and back."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import h5py
+import numpy as np
+import torch
 
+from elmo_tasks.bilm.model import BiLM
+from elmo_tasks.bilm.options import BiLMOptions
+from elmo_tasks.bilm.training.checkpoint import FILE_NAME, read_checkpoint
 from elmo_tasks.bilm.training.language_model import BidirectionalLanguageModel
+from elmo_tasks.bilm.training.softmax import Softmax
 from elmo_tasks.bilm.training.vocabulary import Vocabulary
-from elmo_tasks.bilm.writing import written_aside
+from elmo_tasks.bilm.writing import make_folder, written_aside
+from elmo_tasks.errors import InputError
 
 OPTIONS_NAME = "options.json"
 WEIGHTS_NAME = "weights.hdf5"
@@ -32,3 +40,93 @@ def export(model: BidirectionalLanguageModel, vocabulary: Vocabulary, folder: Pa
     with written_aside(folder / SOFTMAX_NAME) as aside, h5py.File(aside, "w") as file:
         for name, values in softmax.items():
             file.create_dataset(name, data=values.detach().cpu().numpy().astype(dtype), **packed)
+
+
+def export_checkpoint(folder: str | Path, output: str | Path, dtype: str = "float32") -> int:
+    """
+    Write to ``output`` what :func:`export` writes, from the checkpoint in a training's folder.
+
+    The training may be running, the corpus may be gone; the folder is left as it is.
+
+    Returns
+    -------
+    Batches that the checkpoint's training has done.
+
+    Raises
+    ------
+    InputError
+        If the folder has no checkpoint or not its vocabulary, or ``output`` cannot be written or is the same folder.
+    """
+    folder, output = Path(folder), Path(output)
+    content = read_checkpoint(folder)
+    if content is None:
+        raise InputError(f"{folder / FILE_NAME}: no such file; expected the output folder of a biLM's training.")
+    vocabulary = _read_vocabulary(folder)
+    weights: dict[str, Any] = content["model"]
+    _check_size(folder / FILE_NAME, len(weights["softmax.weight.weight"]), folder / VOCABULARY_NAME, vocabulary)
+    options = BiLMOptions.from_dict(content["config"]["model"], source=f"{folder / FILE_NAME}: model")
+    model = BidirectionalLanguageModel(BiLM(options), Softmax(len(vocabulary), options.projection_dim))
+    model.load_state_dict(weights)
+    if make_folder(output).samefile(folder):
+        raise InputError(f"{output}: is the training's own folder; name another one to export to.")
+    export(model, vocabulary, output, dtype)
+    return content["batches_done"]
+
+
+def read_export(folder: str | Path) -> tuple[BidirectionalLanguageModel, Vocabulary]:
+    """
+    The language model and its vocabulary from the files of :func:`export`, float32, in evaluation mode.
+
+    The vocabulary may be packed, ``vocabulary.txt.xz`` or ``vocabulary.txt.gz``.
+
+    Raises
+    ------
+    InputError
+        With the file that is missing or damaged, or does not fit the others.
+    """
+    folder = Path(folder)
+    bilm = BiLM.from_files(folder / OPTIONS_NAME, folder / WEIGHTS_NAME)
+    vocabulary = _read_vocabulary(folder)
+    path = folder / SOFTMAX_NAME
+    weight, bias = _read_softmax(path)
+    dim = bilm.options.projection_dim
+    if weight.shape[1:] != (dim,) or bias.shape != weight.shape[:1]:
+        raise InputError(
+            f"{path}: W and b have the shapes {weight.shape} and {bias.shape}, expected (words, {dim}) and (words,); "
+            "options and softmax are of different models."
+        )
+    _check_size(path, len(weight), folder / VOCABULARY_NAME, vocabulary)
+    softmax = Softmax(len(vocabulary), dim)
+    with torch.no_grad():
+        softmax.weight.weight.copy_(torch.from_numpy(weight))
+        softmax.bias.weight.copy_(torch.from_numpy(bias).unsqueeze(1))
+    return BidirectionalLanguageModel(bilm, softmax).eval(), vocabulary
+
+
+def _read_vocabulary(folder: Path) -> Vocabulary:
+    names = [VOCABULARY_NAME + ending for ending in ("", ".xz", ".gz")]
+    return Vocabulary.from_file(next((folder / name for name in names if (folder / name).exists()), folder / names[0]))
+
+
+def _read_softmax(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    if not path.exists():
+        raise InputError(
+            f"{path}: no such file; a perplexity needs the softmax, which `elmo-tasks bilm export` writes too."
+        )
+    try:
+        with h5py.File(path, "r") as file:
+            weight, bias = (file[name][...].astype(np.float32) for name in ("W", "b"))
+    except (OSError, RuntimeError, KeyError, AttributeError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0].strip('"')
+        raise InputError(f"{path}: not a softmax of this trainer, or damaged ({reason}); export it again.") from error
+    if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+        raise InputError(f"{path}: holds numbers that are not finite (NaN or infinite).")
+    return weight, bias
+
+
+def _check_size(path: Path, size: int, vocabulary_path: Path, vocabulary: Vocabulary) -> None:
+    if size != len(vocabulary):
+        raise InputError(
+            f"{path}: the softmax is over {size:,} words, but {vocabulary_path.name} has {len(vocabulary):,}; they are "
+            "of different models."
+        )

@@ -1,7 +1,7 @@
 """Held-out perplexity of a biLM: full softmax, both directions, everything said that the figure depends on."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -49,6 +49,27 @@ class Perplexity:
             f"state {self.state_policy})"
         )
 
+    @classmethod
+    def over_all(cls, parts: "Sequence[Perplexity]") -> "Perplexity":
+        """That of several texts together, measured each for itself with one model and state policy."""
+        count = sum(part.num_targets for part in parts)
+
+        def mean(values: Iterable[float]) -> float:
+            return sum(value * part.num_targets for value, part in zip(values, parts, strict=True)) / count
+
+        losses = [
+            mean(map(math.log, figures)) for figures in zip(*((p.forward, p.backward) for p in parts), strict=True)
+        ]
+        return cls(
+            forward=math.exp(losses[0]),
+            backward=math.exp(losses[1]),
+            mean=math.exp(sum(losses) / 2),
+            num_targets=count,
+            unknown_share=mean(part.unknown_share for part in parts),
+            vocabulary_size=parts[0].vocabulary_size,
+            state_policy=parts[0].state_policy,
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """The fields, for JSON."""
         return asdict(self)
@@ -86,6 +107,27 @@ def perplexity(
         vocabulary_size=len(vocabulary),
         state_policy=state_policy,
     )
+
+
+def measure_files(
+    model: BidirectionalLanguageModel,
+    vocabulary: Vocabulary,
+    files: Sequence[str],
+    policies: Sequence[str],
+    max_sentences: int | None = None,
+) -> Iterator[tuple[str | None, Perplexity]]:
+    """Each file's name and perplexity by each policy; of several files also that of all together, under ``None``."""
+    for file in files:
+        # Better known now than after the first file.
+        next(read_sentences(find_shards([file])[0]))
+    measured: dict[str, list[Perplexity]] = {policy: [] for policy in policies}
+    for file in files:
+        for policy, parts in measured.items():
+            parts.append(perplexity(model, vocabulary, file, policy, max_sentences))
+            yield file, parts[-1]
+    if len(files) > 1:
+        for parts in measured.values():
+            yield None, Perplexity.over_all(parts)
 
 
 _Sums = tuple[list[float], int, int]

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from elmo_tasks.bilm.characters import BEGIN_SENTENCE, END_SENTENCE, UNKNOWN
-from elmo_tasks.bilm.training.corpus import numbered_lines, read_sentences
-from elmo_tasks.bilm.writing import written_aside
+from elmo_tasks.bilm.training.corpus import find_shards, numbered_lines, read_sentences
+from elmo_tasks.bilm.writing import make_folder, written_aside
 from elmo_tasks.errors import InputError
 
 SPECIAL_WORDS = (BEGIN_SENTENCE, END_SENTENCE, UNKNOWN)
@@ -72,17 +72,62 @@ class Vocabulary:
 
     @classmethod
     def from_corpus(cls, shards: Sequence[Path], max_size: int | None = None, min_count: int = 1) -> "Vocabulary":
-        """Count the words of a corpus: by falling count, words of equal count by code points."""
-        counts: Counter[str] = Counter()
-        for shard in shards:
-            for sentence in read_sentences(shard):
-                counts.update(sentence)
+        """Count the words of a corpus; see :meth:`from_counts`."""
+        return cls.from_counts(count_words(shards), max_size, min_count)
+
+    @classmethod
+    def from_counts(cls, counts: Counter[str], max_size: int | None = None, min_count: int = 1) -> "Vocabulary":
+        """
+        The words that come ``min_count`` times: by falling count, words of equal count by code points.
+
+        Of more than ``max_size``, the three special words included, the last ones are left out.
+        """
         return cls(_by_frequency(counts, max_size, min_count))
+
+    def covered(self, counts: Counter[str]) -> float:
+        """Share of the counted tokens that are not ``<UNK>``."""
+        known = sum(count for word, count in counts.items() if self.id(word) != self.unknown_id)
+        return known / counts.total()
 
     def write(self, path: str | Path) -> None:
         """Write one word a line, the file complete or not at all."""
         with written_aside(path) as aside:
             aside.write_text("".join(word + "\n" for word in self.words), encoding="utf-8", newline="\n")
+
+
+def count_words(shards: Sequence[Path]) -> Counter[str]:
+    """How often each word comes in a corpus."""
+    counts: Counter[str] = Counter()
+    for shard in shards:
+        for sentence in read_sentences(shard):
+            counts.update(sentence)
+    return counts
+
+
+def write_vocabulary(
+    patterns: Sequence[str | Path], path: str | Path, max_size: int | None = None, min_count: int = 1
+) -> str:
+    """
+    Count a corpus and write its vocabulary.
+
+    Returns
+    -------
+    A line that says how many tokens and words there are, how many words are kept, and how much of the text they cover.
+    """
+    path = Path(path)
+    shards = find_shards(patterns)
+    make_folder(path.parent)
+    counts = count_words(shards)
+    vocabulary = Vocabulary.from_counts(counts, max_size, min_count)
+    if len(vocabulary) == len(SPECIAL_WORDS):
+        raise InputError(
+            f"{shards[0]}: no word of this corpus comes {min_count:,} times; lower the smallest count of a word."
+        )
+    vocabulary.write(path)
+    return (
+        f"{path}: {counts.total():,} tokens, {len(counts):,} distinct words; kept {len(vocabulary):,} with the three "
+        f"special ones, which cover {100 * vocabulary.covered(counts):.2f} % of the tokens"
+    )
 
 
 def _by_frequency(counts: Counter[str], max_size: int | None, min_count: int) -> list[str]:

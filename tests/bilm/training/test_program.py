@@ -1,4 +1,4 @@
-"""`python -m elmo_tasks.bilm.training` as a user runs it: a process of its own, a machine with little installed."""
+"""`elmo-tasks bilm train` as a user runs it: a process of its own, a machine with little installed, a full disk."""
 
 import json
 import os
@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from elmo_tasks.bilm.training.__main__ import main
 from elmo_tasks.bilm.training.config import TrainingConfig
 from elmo_tasks.bilm.training.trainer import Trainer
+from elmo_tasks.commands.main import main
 from tests.bilm.training.conftest import WriteConfig
 from tests.bilm.training.test_trainer import EXPORTED
-
-MODULE = "elmo_tasks.bilm.training"
+from tests.conftest import program
 
 
 def environment(repository: Path) -> dict[str, str]:
@@ -36,7 +35,7 @@ def whole_run(config: Path, output: str) -> Path:
 
 def test_killed_and_started_again_it_ends_with_the_same_weights(write_config: WriteConfig, repository: Path) -> None:
     config = write_config(epochs=2.0, log_every=1, checkpoint_minutes=0, state_reset_probability=0.1)
-    command = [sys.executable, "-m", MODULE, str(config)]
+    command = [program("elmo-tasks"), "bilm", "train", str(config)]
     with subprocess.Popen(command, env=environment(repository), stderr=subprocess.PIPE, text=True) as process:
         # A checkpoint follows each batch; the line of batch 7 comes before its checkpoint.
         for line in process.stderr:
@@ -60,7 +59,7 @@ def test_killed_and_started_again_it_ends_with_the_same_weights(write_config: Wr
 
 
 BARE_MACHINE = """
-import runpy, sys
+import sys
 from importlib.machinery import PathFinder
 
 class BareMachine(PathFinder):
@@ -70,11 +69,11 @@ class BareMachine(PathFinder):
         return None if absent else super().find_spec(name, path, target)
 
 sys.meta_path[:] = [BareMachine if finder is PathFinder else finder for finder in sys.meta_path]
-sys.argv[1:] = [{config!r}]
-try:
-    runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
-finally:
-    print(*sorted(name for name in sys.modules if name.startswith("elmo_tasks.")))
+from elmo_tasks.commands.main import main
+
+status = main(["bilm", "train", {config!r}])
+print(*sorted(name for name in sys.modules if name.startswith("elmo_tasks.")))
+sys.exit(status)
 """
 
 
@@ -96,12 +95,12 @@ def absent_packages() -> set[str]:
 
 
 def test_on_a_machine_with_torch_numpy_and_h5py_alone(write_config: WriteConfig, repository: Path) -> None:
-    config = write_config(heldout={"toy": "heldout.txt"}, weights_dtype="float16")
+    config = write_config(heldout={"toy": "heldout.txt"}, weights_dtype="float16", tensorboard=True)
     absent = absent_packages()
     assert {"tqdm", "scipy"} & absent, "nothing is kept from the program, the test proves nothing"
-    program = BARE_MACHINE.format(absent=sorted(absent), config=str(config), module=MODULE)
+    code = BARE_MACHINE.format(absent=sorted(absent), config=str(config))
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", code],
         env=environment(repository),
         capture_output=True,
         text=True,
@@ -109,41 +108,60 @@ def test_on_a_machine_with_torch_numpy_and_h5py_alone(write_config: WriteConfig,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert re.search(r"^batch 16 of 16 .* tokens/s, 0:00 min left$", done.stderr, re.MULTILINE), done.stderr
+    assert re.search(r"^batch 16 of 16 .* tokens/s, 0:00 min left, 0\.\d GB$", done.stderr, re.MULTILINE), done.stderr
     assert re.search(
         r"^toy: perplexity .*full softmax, V = 18, <UNK> 0.00 % of \d+ targets, state reset", done.stderr, re.MULTILINE
     )
     assert sorted(os.listdir(config.parent / "out")) == sorted([*EXPORTED, "checkpoint.pt", "log.jsonl"])
-    # Of ours nothing but the biLM, and no warning of anybody's.
-    ours = done.stdout.split()
-    assert all(name == "elmo_tasks.errors" or name.startswith("elmo_tasks.bilm") for name in ours), ours
+    # Of ours nothing but the biLM and the command line, and no warning of anybody's.
+    ours = {name.split(".")[1] for name in done.stdout.split()}
+    assert ours == {"bilm", "commands", "errors", "extras", "user_mistakes"}
     assert "Warning" not in done.stderr
+
+
+FULL_DISK = """
+import resource, sys
+from elmo_tasks.commands.main import main
+
+resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, resource.RLIM_INFINITY))
+sys.exit(main(["bilm", "train", {config!r}]))
+"""
+
+
+def test_a_disk_that_fills_leaves_the_last_checkpoint(write_config: WriteConfig, repository: Path) -> None:
+    """No file may be longer than the checkpoint before: the next one, with rows of longer sentences, does not fit."""
+    assert main(["bilm", "train", str(write_config())]) == 0
+    checkpoint = write_config().parent / "out" / "checkpoint.pt"
+    kept = checkpoint.read_bytes()
+    code = FULL_DISK.format(size=len(kept) // 2, config=str(write_config(epochs=1.0, checkpoint_minutes=0)))
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment(repository),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"error: {checkpoint}: the file cannot be written (")
+    assert done.stderr.endswith("the checkpoint before it is kept, and the same command goes on from there.\n")
+    assert "Traceback" not in done.stderr
+    assert checkpoint.read_bytes() == kept
+    assert not list(checkpoint.parent.glob("*.part"))
+    assert main(["bilm", "train", str(write_config(epochs=1.0))]) == 0
 
 
 class TestCommandLine:
     def test_output_and_device_given_there(self, write_config: WriteConfig, tmp_path: Path) -> None:
-        assert main([str(write_config()), "--output", str(tmp_path / "there"), "--device", "cpu"]) == 0
+        given = ["--output", str(tmp_path / "there"), "--device", "cpu"]
+        assert main(["bilm", "train", str(write_config()), *given]) == 0
         assert (tmp_path / "there" / "weights.hdf5").exists()
-
-    def test_finish_exports_what_the_checkpoint_holds(self, write_config: WriteConfig, corpus: Path) -> None:
-        config = write_config(epochs=0.3)
-        assert main([str(config)]) == 0
-        weights = corpus / "out" / "weights.hdf5"
-        before = weights.read_bytes()
-        weights.unlink()
-        assert main([str(write_config(epochs=5)), "--finish"]) == 0
-        assert weights.read_bytes() == before
-
-    def test_nothing_to_finish(self, write_config: WriteConfig, corpus: Path, capsys) -> None:
-        assert main([str(write_config()), "--finish"]) == 2
-        assert capsys.readouterr().err.splitlines()[-1] == (
-            f"error: {corpus}/out: there is no checkpoint to finish; train first, without --finish."
-        )
-        assert not (corpus / "out" / "weights.hdf5").exists()
 
     def test_a_mistake_is_one_sentence_and_exit_2(self, write_config: WriteConfig, capsys) -> None:
         config = write_config(dropuot=0.1)
-        assert main([str(config)]) == 2
+        with pytest.raises(SystemExit) as ended:
+            main(["bilm", "train", str(config)])
+        assert ended.value.code == 2
         said = capsys.readouterr()
         assert said.err == f"error: {config}: unknown key 'dropuot'; did you mean 'dropout'?\n"
         assert said.out == ""
@@ -156,4 +174,14 @@ class TestCommandLine:
             return step(self)
 
         monkeypatch.setattr(Trainer, "step", interrupted)
-        assert main([str(write_config())]) == 130
+        assert main(["bilm", "train", str(write_config())]) == 130
+
+    def test_interrupted_outside_the_batches_is_too(self, write_config: WriteConfig, monkeypatch, capsys) -> None:
+        def interrupted(self: Trainer):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(Trainer, "finish", interrupted)
+        assert main(["bilm", "train", str(write_config())]) == 130
+        assert capsys.readouterr().err.splitlines()[-1] == (
+            "interrupted; the same command goes on from the last checkpoint, if there is one"
+        )

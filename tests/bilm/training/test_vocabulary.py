@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from elmo_tasks.bilm.training.vocabulary import Vocabulary
+from elmo_tasks.bilm.training.vocabulary import Vocabulary, count_words
 from elmo_tasks.errors import InputError
 
 HEAD = "<S>\n</S>\n<UNK>\n"
@@ -42,6 +42,14 @@ def test_counted_from_a_corpus(tmp_path: Path) -> None:
     assert Vocabulary.from_corpus(shards).words == ["<S>", "</S>", "<UNK>", "b", "a", "c", "d"]
     assert Vocabulary.from_corpus(shards, max_size=5).words[3:] == ["b", "a"]
     assert Vocabulary.from_corpus(shards, min_count=2).words[3:] == ["b", "a", "c"]
+
+
+def test_how_much_of_a_text_is_covered(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("b b c\na b <UNK> d\n")
+    counts = count_words([tmp_path / "a.txt"])
+    assert Vocabulary.from_counts(counts, max_size=4).covered(counts) == pytest.approx(3 / 7)
+    # A token that is written <UNK> is one, and no vocabulary covers it.
+    assert Vocabulary.from_counts(counts).covered(counts) == pytest.approx(6 / 7)
 
 
 def test_written_and_read_again(tmp_path: Path) -> None:
