@@ -18,7 +18,7 @@ local data = std.extVar('ELMO_TASKS_DATA');
     options_file: '../../models/open/options.json',
     weights_file: '../../models/open/weights.hdf5',
     map_treebank_tokens: true,
-    where: 'train one on the same raw text: python -m elmo_tasks.bilm.training CONFIG.',
+    where: 'train one on the same raw text: elmo-tasks bilm train CONFIG.',
   },
   bilm_random: $.bilm { weights_file: '../../models/open/random.hdf5' },
   bilm_shuffled: $.bilm { weights_file: '../../models/open/shuffled.hdf5' },
