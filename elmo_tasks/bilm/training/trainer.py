@@ -5,6 +5,7 @@ import math
 import signal
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -144,7 +145,9 @@ class Trainer:
             return self.finish()
         finally:
             if self._board is not None:
-                self._board.close()
+                # The log has the same figures, and says what is wrong with the disk.
+                with suppress(OSError):
+                    self._board.close()
                 self._board = None
 
     def finish(self) -> dict[str, Perplexity]:
