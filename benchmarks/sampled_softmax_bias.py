@@ -19,15 +19,13 @@ import torch
 
 from elmo_tasks.bilm.training.softmax import LogUniformSampler, Softmax
 
-# Scale of the outputs; with weights of standard deviation 1 / sqrt(dim), also that of the logits.
-SCALE = 2.0
 
-
-def batch(size: int, dim: int, targets: int) -> tuple[Softmax, torch.Tensor, torch.Tensor]:
+def batch(size: int, dim: int, targets: int, scale: float) -> tuple[Softmax, torch.Tensor, torch.Tensor]:
     """A softmax over ``size`` words, outputs ``(targets, dim)`` that ask for a gradient, and the targets' ids."""
     torch.manual_seed(13370)
+    # Its weights have a standard deviation of 1 / sqrt(dim), so the logits have that of the outputs.
     softmax = Softmax(size, dim).double()
-    outputs = (SCALE * torch.randn(targets, dim, dtype=torch.float64)).requires_grad_()
+    outputs = (scale * torch.randn(targets, dim, dtype=torch.float64)).requires_grad_()
     drawn = torch.exp(torch.rand(targets, dtype=torch.float64) * math.log(size + 1)).long() - 1
     return softmax, outputs, drawn.clamp_(0, size - 1)
 
@@ -67,9 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--size", type=int, default=2000, help="words in the vocabulary (default: 2000)")
     parser.add_argument("--dim", type=int, default=64, help="size of an output (default: 64)")
     parser.add_argument("--targets", type=int, default=128, help="targets of the batch (default: 128)")
+    parser.add_argument("--scale", type=float, default=2.0, help="standard deviation of the logits (default: 2)")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    given = batch(options.size, options.dim, options.targets)
+    given = batch(options.size, options.dim, options.targets, options.scale)
     print("| samples | sampled loss | full loss | bias of the loss | bias of the gradient | one set's gradient |")
     print("|---:|---:|---:|---:|---:|---:|")
     for samples in options.samples:

@@ -147,6 +147,21 @@ class TestSampled:
         assert gaps[0] > 0.2
         assert abs(gaps[-1]) < 0.01 * gaps[0]
 
+    def test_its_mean_gradient_comes_to_the_full_one(self) -> None:
+        """Nearer with more samples, as the loss does (docs/findings.md); almost all words give almost all of it."""
+        size, rounds = 200, 200
+        shares = []
+        for num_samples in (4, 16, 64, 199):
+            softmax, outputs, targets = softmax_with(LogUniformSampler(size, num_samples, seed=5), size=size)
+            exact = gradients(softmax.full(outputs, targets).mean(), softmax, outputs)[0]
+            mean = torch.zeros_like(exact)
+            for _ in range(rounds):
+                mean += gradients(softmax(outputs, targets), softmax, outputs)[0] / rounds
+            shares.append(float((mean - exact).norm() / exact.norm()))
+        assert shares == sorted(shares, reverse=True)
+        assert shares[0] > 0.2
+        assert shares[-1] < 0.02 * shares[0]
+
     def test_the_sum_is_estimated_without_bias(self) -> None:
         """The expected value of the corrected sum over the samples is the full sum."""
         size, rounds = 50, 4000
