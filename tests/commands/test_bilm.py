@@ -177,11 +177,8 @@ def test_nothing_said_is_a_usage(capsys: pytest.CaptureFixture[str]) -> None:
         assert capsys.readouterr().err.startswith("usage: elmo-tasks bilm")
 
 
-def test_as_commands_of_allennlp(folder: Path, run_command: RunCommand) -> None:
-    done = run_command("allennlp", "bilm", "evaluate", folder / "out", folder / "one.txt", "--state", "reset")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"{folder}/one.txt: perplexity ")
-    done = run_command("allennlp", "bilm", "export", folder, folder / "there")
+def test_as_a_command_of_allennlp(folder: Path, run_command: RunCommand) -> None:
+    done = run_command("allennlp", "bilm", "evaluate", folder / "out", folder / "one.txt", folder / "none.txt")
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith(f"error: {folder}/checkpoint.pt: no such file")
+    assert done.stderr.splitlines()[-1].startswith(f"error: {folder}/none.txt: no such file")
     assert "Traceback" not in done.stderr
