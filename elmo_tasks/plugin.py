@@ -19,6 +19,9 @@ import elmo_tasks.reproduce.announcement
 import elmo_tasks.reproduce.checkpointer
 import elmo_tasks.reproduce.train_loop
 import elmo_tasks.reproduce.trainer
+import elmo_tasks.tasks.ner.model
+import elmo_tasks.tasks.ner.predictor
+import elmo_tasks.tasks.ner.reader
 import elmo_tasks.tasks.sst5.model
 import elmo_tasks.tasks.sst5.predictor
 import elmo_tasks.tasks.sst5.reader

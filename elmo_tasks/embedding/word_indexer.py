@@ -1,5 +1,6 @@
 """Token indexer that looks words up the way a file of word vectors writes them."""
 
+import re
 from typing import Any
 
 from allennlp.data import Token, TokenIndexer, Vocabulary
@@ -7,6 +8,8 @@ from allennlp.data.token_indexers.token_indexer import IndexedTokenList
 from overrides import overrides
 
 from elmo_tasks.bilm.characters import map_treebank_token
+
+_DIGIT = re.compile("[0-9]")
 
 
 @TokenIndexer.register("word_ids")
@@ -23,6 +26,8 @@ class WordIndexer(TokenIndexer):
         vocabulary namespace of the words.
     lowercase_tokens
         look words up in lower case; right for vectors of lower-cased text.
+    digits_to_zero
+        look every digit up as 0, so that all years are one word; right for vectors made so, as Senna's.
     map_treebank_tokens
         look ``-LRB-`` up as ``(``, two backquotes as ``"`` and so on; right for vectors of plain text.
     token_min_padding_length
@@ -34,6 +39,7 @@ class WordIndexer(TokenIndexer):
         namespace: str = "tokens",
         lowercase_tokens: bool = False,
         map_treebank_tokens: bool = False,
+        digits_to_zero: bool = False,
         token_min_padding_length: int = 0,
         **kwargs: Any,
     ) -> None:
@@ -41,11 +47,14 @@ class WordIndexer(TokenIndexer):
         self.namespace = namespace
         self.lowercase_tokens = lowercase_tokens
         self.map_treebank_tokens = map_treebank_tokens
+        self.digits_to_zero = digits_to_zero
 
     def lookup_form(self, word: str) -> str:
         """The word as it is looked up."""
         if self.map_treebank_tokens:
             word = map_treebank_token(word)
+        if self.digits_to_zero:
+            word = _DIGIT.sub("0", word)
         return word.lower() if self.lowercase_tokens else word
 
     @overrides

@@ -43,6 +43,28 @@ def open_binary(path: str | Path) -> IO[bytes]:
         raise InputError(f"{path}: the file cannot be opened ({error.strerror or error}).") from error
 
 
+def read_byte_lines(path: str | Path) -> Generator[tuple[int, bytes], None, None]:
+    """
+    Yield ``(line number from 1, line with its line feed)`` of a file, plain, .gz, .xz or .bz2, in whatever encoding.
+
+    Raises
+    ------
+    InputError
+        Naming file and line, where the file is missing or damaged.
+    """
+    number = 0
+    with open_binary(path) as handle:
+        try:
+            for number, line in enumerate(handle, start=1):
+                yield number, line
+        except _DAMAGED as error:
+            raise InputError(
+                f"{path}:{number + 1}: the compressed file is damaged or cut short here ({error}); get it again."
+            ) from error
+        except OSError as error:
+            raise InputError(f"{path}:{number + 1}: the file cannot be read ({error.strerror or error}).") from error
+
+
 def read_lines(path: str | Path) -> Generator[tuple[int, str], None, None]:
     """
     Yield ``(line number from 1, line without its line feed)`` of a UTF-8 text file, plain, .gz, .xz or .bz2.
@@ -55,26 +77,17 @@ def read_lines(path: str | Path) -> Generator[tuple[int, str], None, None]:
     InputError
         Naming file and line, where the file is missing, damaged, starts with a byte order mark or is not UTF-8.
     """
-    number = 0
-    with open_binary(path) as handle:
+    for number, raw in read_byte_lines(path):
+        if number == 1 and raw.startswith(_BYTE_ORDER_MARK):
+            raise InputError(f"{path}:1: the file starts with a byte order mark; save it as UTF-8 without one.")
         try:
-            for number, raw in enumerate(handle, start=1):
-                if number == 1 and raw.startswith(_BYTE_ORDER_MARK):
-                    raise InputError(f"{path}:1: the file starts with a byte order mark; save it as UTF-8 without one.")
-                try:
-                    line = raw.decode("utf-8")
-                except UnicodeDecodeError as error:
-                    raise InputError(
-                        f"{path}:{number}: byte {error.start + 1} of the line (0x{raw[error.start]:02x}) is not UTF-8; "
-                        "convert the file to UTF-8."
-                    ) from error
-                yield number, line.removesuffix("\n")
-        except _DAMAGED as error:
+            line = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
             raise InputError(
-                f"{path}:{number + 1}: the compressed file is damaged or cut short here ({error}); get it again."
+                f"{path}:{number}: byte {error.start + 1} of the line (0x{raw[error.start]:02x}) is not UTF-8; "
+                "convert the file to UTF-8."
             ) from error
-        except OSError as error:
-            raise InputError(f"{path}:{number + 1}: the file cannot be read ({error.strerror or error}).") from error
+        yield number, line.removesuffix("\n")
 
 
 @contextmanager

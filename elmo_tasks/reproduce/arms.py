@@ -46,15 +46,18 @@ class ArmRuns:
         """Development scores in percent, a seed each."""
         return [result.dev_score for result in self.done]
 
-    def correctness(self) -> np.ndarray | None:
-        """Which test items each seed got right, as `(num_seeds, num_items)`; None if that is not on record."""
-        items = [result.items.correctness() for result in self.done if result.items is not None]
-        return np.stack(items) if items and len({len(one) for one in items}) == 1 else None
+    def item_scores(self) -> np.ndarray | None:
+        """`TestItems.scores` of each seed, as `(num_seeds, 2, num_items)`; None if that is not on record."""
+        items = [result.items.scores() for result in self.done if result.items is not None]
+        return np.stack(items) if items and len({one.shape for one in items}) == 1 else None
 
     def scores_on(self, chosen: np.ndarray) -> list[float]:
         """Scores in percent on a choice of test items, given as `(num_items,)` truth values, a seed each."""
-        correct = self.correctness()
-        return [] if correct is None else [100.0 * float(seed[chosen].mean()) for seed in correct]
+        scores = self.item_scores()
+        if scores is None:
+            return []
+        sums = [seed[:, chosen].sum(axis=1) for seed in scores]
+        return [100.0 * float(gained / possible) if possible else 0.0 for gained, possible in sums]
 
 
 @dataclass(frozen=True)

@@ -74,8 +74,8 @@ def _tests(task: TaskRuns) -> Iterator[Block]:
             f"Over seeds: {gain(elmo.test_scores, baseline.test_scores, task.decimals)}, "
             f"{_p(found.p_value)} (Welch's t-test; ± is the standard error of the difference)."
         )
-    with_elmo, without = elmo.correctness(), baseline.correctness()
-    if with_elmo is not None and without is not None and with_elmo.shape[1] == without.shape[1]:
+    with_elmo, without = elmo.item_scores(), baseline.item_scores()
+    if with_elmo is not None and without is not None and with_elmo.shape[2] == without.shape[2]:
         test = paired_randomisation(with_elmo, without)
         lines.append(
             f"Over the {test.items:,} test items: {_p(test.p_value)} (paired approximate randomisation, {ROUNDS:,} "

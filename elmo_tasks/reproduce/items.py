@@ -1,4 +1,4 @@
-"""What became of each test item: which of them a model got right, from AllenNLP's predictions and the official file."""
+"""What became of each test item, from AllenNLP's predictions and the official file."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -7,15 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from elmo_tasks.formats.conll2003 import read_sentences
+from elmo_tasks.formats.tags import Span
 from elmo_tasks.formats.trees import read_trees
-from elmo_tasks.reproduce.results import TestItems, pack_bits
+from elmo_tasks.reproduce.results import TestItems
 
 _GROUP_FILES = "{stem}.{group}.txt"
 """Beside a test file, the groups of its items: a line each, 1 for an item of the group and 0 for the others."""
 _GROUPS = ("ambiguous",)
 
 
-def read_items(task: str, predictions: Path, test_file: Path, accuracy: float | None) -> TestItems | None:
+def read_items(task: str, predictions: Path, test_file: Path, score: float) -> TestItems | None:
     """
     What became of each item of a test file; None of a task that has no such thing.
 
@@ -27,36 +29,44 @@ def read_items(task: str, predictions: Path, test_file: Path, accuracy: float | 
         What `allennlp evaluate --predictions-output-file` wrote, items in the order of the test file.
     test_file
         The official file.
-    accuracy
-        The accuracy that was measured on it, a fraction, where the task has one: the items must give the same.
+    score
+        The task's measure on that file as AllenNLP gave it, a fraction: the items must give the same.
 
     Raises
     ------
     ValueError
-        If predictions, test file and accuracy do not belong together.
+        If predictions, test file and score do not belong together.
     """
-    if task not in _CORRECTNESS:
+    if task not in _SCORES:
         return None
-    correct = _CORRECTNESS[task](predictions, test_file)
-    if accuracy is not None and abs(correct.mean() - accuracy) > 1e-6:
-        raise ValueError(
-            f"the predictions are right on {correct.mean():.6f} of the items, the metric says {accuracy:.6f}"
-        )
-    return TestItems(len(correct), pack_bits(correct), _read_groups(test_file, len(correct)))
+    scores = np.array(list(_SCORES[task](predictions, test_file)), dtype=int).reshape(-1, 2).T
+    gained, possible = scores.sum(axis=1)
+    found = gained / possible if possible else 0.0
+    if abs(found - score) > 1e-6:
+        raise ValueError(f"the predictions' items give {found:.6f}, the metric says {score:.6f}")
+    return TestItems.of(scores, _read_groups(test_file, scores.shape[1]))
 
 
-def _sst5_correctness(predictions: Path, test_file: Path) -> np.ndarray:
+def _sst5_scores(predictions: Path, test_file: Path) -> Iterator[tuple[int, int]]:
     """One item a sentence: whether its root has the predicted one of the five labels."""
-    correct = []
     predicted = _items(predictions, ("tokens", "label"))
     for (line, tree), (tokens, label) in zip(read_trees(test_file), predicted, strict=True):
         if tokens != tree.tokens():
             raise ValueError(f"{predictions}: the item for {test_file}:{line} is another sentence")
-        correct.append(label == tree.label)
-    return np.array(correct, dtype=bool)
+        yield int(label == tree.label), 1
 
 
-_CORRECTNESS: dict[str, Callable[[Path, Path], np.ndarray]] = {"sst5": _sst5_correctness}
+def _ner_scores(predictions: Path, test_file: Path) -> Iterator[tuple[int, int]]:
+    """One item a sentence: twice its correct entities, over its gold ones and those found."""
+    predicted = _items(predictions, ("words", "entities"))
+    for sentence, (words, entities) in zip(read_sentences(test_file), predicted, strict=True):
+        if words != sentence.words:
+            raise ValueError(f"{predictions}: the item for {test_file}:{sentence.line} is another sentence")
+        found = {Span(*entity) for entity in entities}
+        yield 2 * len(found.intersection(sentence.entities)), len(found) + len(sentence.entities)
+
+
+_SCORES: dict[str, Callable[[Path, Path], Iterator[tuple[int, int]]]] = {"ner": _ner_scores, "sst5": _sst5_scores}
 
 
 def _items(predictions: Path, keys: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
@@ -67,7 +77,7 @@ def _items(predictions: Path, keys: tuple[str, ...]) -> Iterator[tuple[Any, ...]
             yield from zip(*(batch[key] for key in keys), strict=True)
 
 
-def _read_groups(test_file: Path, count: int) -> dict[str, str]:
+def _read_groups(test_file: Path, count: int) -> dict[str, np.ndarray]:
     stem = test_file.name.removesuffix(test_file.suffix)
     groups = {}
     for group in _GROUPS:
@@ -76,5 +86,5 @@ def _read_groups(test_file: Path, count: int) -> dict[str, str]:
             flags = path.read_text(encoding="utf-8").split()
             if len(flags) != count or set(flags) - {"0", "1"}:
                 raise ValueError(f"{path}: expected {count} lines of 0 or 1, found {len(flags)}")
-            groups[group] = pack_bits([flag == "1" for flag in flags])
+            groups[group] = np.array([flag == "1" for flag in flags])
     return groups

@@ -94,7 +94,6 @@ def _done(planned: PlannedRun) -> Result:
     for name, found in (("development", dev), ("test", test)):
         if planned.metric not in found:
             raise ValueError(f"the metric {planned.metric!r} is not among the {name} metrics ({', '.join(found)})")
-    accuracy = test["accuracy"] if planned.metric == "accuracy" else None
     return Result(
         **_description(planned, device=trained["device"]),
         status="done",
@@ -107,7 +106,7 @@ def _done(planned: PlannedRun) -> Result:
         cut_short=bool(trained["cut_short"]),
         parameters=_trainable_parameters(folder.log),
         mixes={place: Mix(tuple(mix["weights"]), mix["gamma"]) for place, mix in _json(folder.mixes).items()},
-        items=read_items(planned.run.task, folder.predictions, planned.test_file, accuracy),
+        items=read_items(planned.run.task, folder.predictions, planned.test_file, test[planned.metric]),
     )
 
 

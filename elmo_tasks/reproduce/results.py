@@ -2,6 +2,7 @@
 
 import json
 import os
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -35,30 +36,72 @@ def unpack_bits(digits: str, count: int) -> np.ndarray:
     return np.unpackbits(packed, count=count).astype(bool)
 
 
+def pack_counts(counts: Sequence[int] | np.ndarray) -> str:
+    """Numbers from 0 to 65,535 as hexadecimal digits of their compressed bytes."""
+    return zlib.compress(np.asarray(counts, dtype="<u2").tobytes(), level=9).hex()
+
+
+def unpack_counts(digits: str, count: int) -> np.ndarray:
+    """
+    The numbers that `pack_counts` wrote, as `(count,)`.
+
+    Raises
+    ------
+    ValueError
+        If the digits are none, or are too many or too few for that count.
+    """
+    try:
+        counts = np.frombuffer(zlib.decompress(bytes.fromhex(digits)), dtype="<u2")
+    except zlib.error as error:
+        raise ValueError(f"the digits are no compressed numbers ({error})") from None
+    if len(counts) != count:
+        raise ValueError(f"{len(counts)} numbers, expected {count}")
+    return counts
+
+
 @dataclass(frozen=True)
 class TestItems:
     """
     What became of each test item, for paired tests.
+
+    A score over items, accuracy or F1, is the sum of what they have gained over the sum of what there was to gain. Of
+    an accuracy an item's parts are 1 or 0 over 1; of an F1 twice its correct phrases over its gold and found ones.
 
     Attributes
     ----------
     count
         Number of items, in the order of the test file.
     correct
-        Which of them the model got right, as `pack_bits` writes it.
+        Of an accuracy: which of them the model got right, as `pack_bits` writes it. Empty otherwise.
+    gained, possible
+        Of another score: its two parts, as `pack_counts` writes them.
     groups
-        Named subsets of the items ("ambiguous"), written likewise.
+        Named subsets of the items ("ambiguous"), as `pack_bits` writes it.
     """
 
     __test__ = False  # not a test, whatever pytest thinks of the name
 
     count: int
-    correct: str
+    correct: str = ""
+    gained: str = ""
+    possible: str = ""
     groups: Mapping[str, str] = field(default_factory=dict)
 
-    def correctness(self) -> np.ndarray:
-        """Which items are right, as `(count,)`."""
-        return unpack_bits(self.correct, self.count)
+    @classmethod
+    def of(cls, scores: np.ndarray, groups: Mapping[str, np.ndarray]) -> "TestItems":
+        """From `(2, num_items)`, what each item gained and what there was to gain; and truth values for each group."""
+        gained, possible = scores
+        packed = {name: pack_bits(members) for name, members in groups.items()}
+        if (possible == 1).all() and (gained <= 1).all():
+            return cls(len(gained), correct=pack_bits(gained == 1), groups=packed)
+        return cls(len(gained), gained=pack_counts(gained), possible=pack_counts(possible), groups=packed)
+
+    def scores(self) -> np.ndarray:
+        """What each item gained, and what there was to gain, as `(2, count)`."""
+        if self.correct:
+            return np.stack([unpack_bits(self.correct, self.count), np.ones(self.count)]).astype(float)
+        parts = [unpack_counts(part, self.count) for part in (self.gained, self.possible)]
+        return np.stack(parts).astype(float)
 
     def members(self, group: str) -> np.ndarray:
         """Which items belong to a group, as `(count,)`."""
@@ -244,7 +287,7 @@ def _from_json(content: Any) -> Result:
     }
     if (items := entries.get("items")) is not None:
         entries["items"] = TestItems(**items)
-        entries["items"].correctness()
+        entries["items"].scores()
     result = Result(**entries)
     if result.done and result.metric not in result.test:
         raise ValueError(f"the metric {result.metric!r} is not among its test metrics")

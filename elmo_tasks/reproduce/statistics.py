@@ -100,7 +100,7 @@ class PairedTest:
     Attributes
     ----------
     difference
-        Mean score per item of the first system minus that of the second.
+        Score of the first system minus that of the second, as a fraction.
     p_value
         Two-sided: how often systems that do not differ would lie this far apart.
     items
@@ -119,14 +119,16 @@ def paired_randomisation(first: ArrayLike, second: ArrayLike, rounds: int = ROUN
     """
     Approximate randomisation over items (Noreen 1989; Yeh 2000): do two systems differ by more than chance?
 
-    In each round the two systems' scores of an item change places or not, item by item.
+    A system's score is the sum of what its items gained over the sum of what there was to gain: an accuracy, or an F1.
+    In each round the two systems' parts of an item change places or not, item by item, and the scores are made anew.
 
     Parameters
     ----------
     first, second
-        Scores per item, as `(num_items,)`, or as `(num_seeds, num_items)` of a system trained with several seeds. An
-        item's score is then the mean over the seeds and the item changes places as a whole, so that the test asks
-        about items not seen, given the models that were trained. The systems may have different numbers of seeds.
+        What each item gained and what there was to gain, as `(2, num_items)`, or as `(num_seeds, 2, num_items)` of a
+        system trained with several seeds. An item's parts are then the means over the seeds and the item changes places
+        as a whole, so that the test asks about items not seen, given the models that were trained. The systems may have
+        different numbers of seeds.
     rounds
         How many random exchanges are drawn.
     seed
@@ -143,23 +145,36 @@ def paired_randomisation(first: ArrayLike, second: ArrayLike, rounds: int = ROUN
     ValueError
         If the two systems were not scored on the same number of items, or on none.
     """
-    a, b = np.atleast_2d(np.asarray(first, dtype=float)), np.atleast_2d(np.asarray(second, dtype=float))
-    if a.shape[1] != b.shape[1] or a.shape[1] == 0:
-        raise ValueError(f"a paired test needs the same items twice, but there are {a.shape[1]} and {b.shape[1]}")
+    a, b = (np.asarray(system, dtype=float) for system in (first, second))
+    a, b = (system.mean(axis=0) if system.ndim == 3 else system for system in (a, b))
     items = a.shape[1]
-    differences = a.mean(axis=0) - b.mean(axis=0)
-    observed = float(differences.sum())
+    if items != b.shape[1] or items == 0:
+        raise ValueError(f"a paired test needs the same items twice, but there are {items} and {b.shape[1]}")
+    # The two systems' sums are their common mean plus and minus half a signed sum of the items' differences.
+    middle = (a.sum(axis=1) + b.sum(axis=1)) / 2
+    halves = (a - b) / 2
+
+    def score_difference(offsets: np.ndarray) -> np.ndarray:
+        above, below = middle + offsets, middle - offsets
+        return _ratio(above[..., 0], above[..., 1]) - _ratio(below[..., 0], below[..., 1])
+
+    observed = float(score_difference(halves.sum(axis=1)))
     # An item on which both systems do equally well changes no sum, whichever way round it lies.
-    undecided = differences[differences != 0.0]
+    undecided = halves[:, (halves != 0.0).any(axis=0)].T
     generator = np.random.default_rng(seed)
-    # Sums that are equal on paper (means of three seeds, say) may differ in the last bit.
-    bound = abs(observed) - 1e-9
+    # Differences that are equal on paper (means of three seeds, say) may differ in the last bit.
+    bound = abs(observed) - 1e-9 / items
     extreme = 0
     for start in range(0, rounds, 1000):
         draws = min(1000, rounds - start)
         signs = generator.integers(0, 2, size=(draws, len(undecided)), dtype=np.int8) * 2 - 1
-        extreme += int(np.count_nonzero(np.abs(signs @ undecided) >= bound))
-    return PairedTest(observed / items, (extreme + 1) / (rounds + 1), items, rounds)
+        extreme += int(np.count_nonzero(np.abs(score_difference(signs @ undecided)) >= bound))
+    return PairedTest(observed, (extreme + 1) / (rounds + 1), items, rounds)
+
+
+def _ratio(gained: np.ndarray, possible: np.ndarray) -> np.ndarray:
+    """The quotient, 0 where there was nothing to gain."""
+    return np.divide(gained, possible, out=np.zeros_like(gained), where=possible != 0)
 
 
 def relative_increase(baseline: float, improved: float) -> float:

@@ -24,6 +24,13 @@ local data = std.extVar('ELMO_TASKS_DATA');
   bilm_shuffled: $.bilm { weights_file: '../../models/open/shuffled.hdf5' },
 
   tasks: {
+    ner: {
+      train: data + '/data/ner/eng.train.xz',
+      dev: data + '/data/ner/eng.testa.xz',
+      test: data + '/data/ner/eng.testb.xz',
+      where: 'the shared task CoNLL-2003; its text (Reuters) is licensed for research by NIST '
+             + '(xz-compress eng.train, eng.testa and eng.testb).',
+    },
     sst5: {
       train: data + '/data/sst5/train.txt.xz',
       dev: data + '/data/sst5/dev.txt.xz',

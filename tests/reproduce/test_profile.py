@@ -181,7 +181,9 @@ def test_faults_of_the_whole_profile(content: dict[str, Any], write: Write, tmp_
         return str(text)
 
     assert "ELMO_TASKS_PROFILE is 'sampel', which is no profile; did you mean 'sample'? Known are" in sentence("sampel")
-    assert sentence("opus").endswith("known are open, paper, sample, or give the path of your own Jsonnet file.")
+    assert sentence("opus").endswith(
+        "known are open, open-short, paper, sample, or give the path of your own Jsonnet file."
+    )
     assert f"there is no file {tmp_path}/no.jsonnet" in sentence(tmp_path / "no.jsonnet")
     assert "mine.jsonnet: unknown key 'task'; did you mean 'tasks'?" in sentence(write({**content, "task": {}}))
     assert "tasks is [], expected an object" in sentence(write({**content, "tasks": []}))

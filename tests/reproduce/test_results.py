@@ -16,8 +16,10 @@ from elmo_tasks.reproduce.results import (
     Result,
     TestItems,
     pack_bits,
+    pack_counts,
     read_result,
     unpack_bits,
+    unpack_counts,
     write_result,
     write_text,
 )
@@ -49,7 +51,9 @@ RESULT = Result(
     epoch_limit=6,
     best_epoch=3,
     mixes={"elmo_at_output": Mix((0.25, 0.5, 0.25), 1.25)},
-    items=TestItems(4, pack_bits([True, False, True, True]), {"ambiguous": pack_bits([False, False, True, False])}),
+    items=TestItems(
+        4, pack_bits([True, False, True, True]), groups={"ambiguous": pack_bits([False, False, True, False])}
+    ),
 )
 
 
@@ -91,6 +95,32 @@ def test_bits_that_do_not_fit_are_refused(digits: str, count: int):
         unpack_bits(digits, count)
 
 
+@given(st.lists(st.integers(0, 65_535)))
+def test_counts_come_back(counts: list[int]):
+    assert unpack_counts(pack_counts(counts), len(counts)).tolist() == counts
+
+
+@pytest.mark.parametrize(
+    ("digits", "message"), [("00ff", "no compressed numbers"), (pack_counts([1, 2]), "2 numbers, expected 3")]
+)
+def test_counts_that_do_not_fit_are_refused(digits: str, message: str):
+    with pytest.raises(ValueError, match=message):
+        unpack_counts(digits, 3)
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [[[1, 0, 1], [1, 1, 1]], [[2, 0, 4], [3, 0, 4]], [[0, 0, 0], [0, 2, 1]]],
+    ids=["accuracy", "f1", "nothing right"],
+)
+def test_items_give_back_what_each_gained(scores: list[list[int]]):
+    group = np.array([True, False, True])
+    items = TestItems.of(np.array(scores), {"ambiguous": group})
+    assert items.scores().tolist() == scores
+    assert items.members("ambiguous").tolist() == group.tolist()
+    assert bool(items.correct) == (scores[1] == [1, 1, 1])
+
+
 @pytest.mark.parametrize(
     ("entry", "value", "message"),
     [
@@ -99,6 +129,7 @@ def test_bits_that_do_not_fit_are_refused(digits: str, count: int):
         ("colour", "red", "unknown entry 'colour'"),
         ("metric", "f1", "the metric 'f1' is not among its test metrics"),
         ("items", {"count": 99, "correct": "00"}, "1 bytes hold no 99 bits"),
+        ("items", {"count": 2, "gained": pack_counts([1, 2]), "possible": pack_counts([1])}, "1 numbers, expected 2"),
         ("mixes", {"input": {"gamma": 1}}, "'weights'"),
     ],
 )

@@ -33,7 +33,7 @@ def test_runs_all_and_keeps_what_came_out(miniature: MiniatureRepository):
     assert (result.metric, result.dev, result.test["accuracy"]) == ("accuracy", {"accuracy": 0.6}, 0.75)
     assert (result.epochs, result.best_epoch, result.epoch_limit) == (3, 2, 3)
     assert result.items is not None
-    assert result.items.correctness().tolist() == [True, True, False, True]
+    assert result.items.scores().tolist() == [[1, 1, 0, 1], [1, 1, 1, 1]]
     assert result.items.members("ambiguous").tolist() == [False, True, False, True]
     assert result.parameters == 12345
     assert miniature.result("sst5-elmo-seed2").mixes["elmo_at_output"].weights == (0.5, 0.25, 0.25)

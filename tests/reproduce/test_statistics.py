@@ -60,6 +60,12 @@ def test_difference_without_any_spread_has_no_p_value():
     assert (result.value, result.standard_error, result.p_value, result.standard_errors) == (10.0, 0.0, None, None)
 
 
+def _hits(correct) -> np.ndarray:
+    """Items of an accuracy: 1 or 0 gained where there was 1 to gain; with seeds in front if there are several."""
+    correct = np.asarray(correct, dtype=float)
+    return np.stack([correct, np.ones_like(correct)], axis=-2)
+
+
 def _enumerated_p_value(first: np.ndarray, second: np.ndarray) -> float:
     """The exact two-sided p-value: all exchanges of items, each as likely as any other."""
     differences = first - second
@@ -74,7 +80,7 @@ def test_randomisation_approaches_the_enumeration_of_all_exchanges(number_right:
     first, second = (generator.permutation([1] * right + [0] * (12 - right)) for right in number_right)
     exact = _enumerated_p_value(first, second)
     rounds = 40_000
-    result = paired_randomisation(first, second, rounds=rounds, seed=3)
+    result = paired_randomisation(_hits(first), _hits(second), rounds=rounds, seed=3)
     # Four standard deviations of a share estimated from that many draws.
     assert result.p_value == pytest.approx(exact, abs=4 * math.sqrt(exact * (1 - exact) / rounds) + 1 / rounds)
     assert result.difference == pytest.approx((number_right[0] - number_right[1]) / 12)
@@ -91,26 +97,46 @@ def test_randomisation_agrees_with_scipys_exact_test_on_means_over_seeds():
         vectorized=True,
         n_resamples=np.inf,
     )
-    result = paired_randomisation(first, second, rounds=40_000)
+    result = paired_randomisation(_hits(first), _hits(second), rounds=40_000)
     assert result.difference == pytest.approx(reference.statistic)
     assert result.p_value == pytest.approx(reference.pvalue, abs=0.011)
 
 
+def _f1(counts: np.ndarray) -> float:
+    gained, possible = counts.sum(axis=1)
+    return gained / possible if possible else 0.0
+
+
+def test_randomisation_of_f1_approaches_the_enumeration_of_all_exchanges():
+    # Twice the correct phrases, over gold and found ones; a sentence without any has no part in the score.
+    first = np.array([[2, 4, 0, 2, 0, 6, 2, 2, 0, 4], [2, 5, 1, 4, 0, 6, 3, 2, 2, 4]])
+    second = np.array([[2, 2, 0, 0, 0, 4, 0, 2, 0, 2], [2, 4, 2, 2, 0, 7, 2, 3, 2, 5]])
+    observed = abs(_f1(first) - _f1(second))
+    differences = []
+    for exchanged in itertools.product((False, True), repeat=first.shape[1]):
+        one, other = np.where(exchanged, second, first), np.where(exchanged, first, second)
+        differences.append(abs(_f1(one) - _f1(other)))
+    exact = float(np.mean(np.array(differences) >= observed - 1e-12))
+    result = paired_randomisation(first, second, rounds=40_000)
+    assert result.difference == pytest.approx(_f1(first) - _f1(second))
+    assert result.p_value == pytest.approx(exact, abs=4 * math.sqrt(exact * (1 - exact) / 40_000) + 1 / 40_000)
+
+
 def test_the_smallest_p_value_counts_the_observed_arrangement():
-    result = paired_randomisation(np.ones(200), np.zeros(200), rounds=999)
+    result = paired_randomisation(_hits(np.ones(200)), _hits(np.zeros(200)), rounds=999)
     assert result.p_value == 1 / 1000
     assert (result.items, result.rounds, result.difference) == (200, 999, 1.0)
 
 
 def test_equal_systems_differ_by_chance_for_certain():
-    scores = [1, 0, 1, 1, 0]
+    scores = _hits([1, 0, 1, 1, 0])
     assert paired_randomisation(scores, scores).p_value == 1.0
 
 
 def test_a_seed_makes_the_randomisation_repeatable():
     generator = np.random.default_rng(0)
     first, second = generator.integers(0, 2, size=(2, 60))
-    values = [paired_randomisation(first, second, rounds=2_500, seed=seed).p_value for seed in (1, 1, 2)]
+    values = [paired_randomisation(_hits(first), _hits(second), rounds=2_500, seed=seed).p_value for seed in (1, 1, 2)]
     assert values[0] == values[1] != values[2]
 
 
@@ -118,7 +144,8 @@ def test_the_test_keeps_its_level():
     generator = np.random.default_rng(11)
     trials = 400
     rejected = sum(
-        paired_randomisation(*generator.integers(0, 2, size=(2, 50)), rounds=199, seed=trial).p_value <= 0.05
+        paired_randomisation(*map(_hits, generator.integers(0, 2, size=(2, 50))), rounds=199, seed=trial).p_value
+        <= 0.05
         for trial in range(trials)
     )
     # At most 5 % of equal systems may be called different; four standard deviations of that share are 4.4 %.
@@ -127,9 +154,9 @@ def test_the_test_keeps_its_level():
 
 def test_items_must_be_the_same():
     with pytest.raises(ValueError, match="3 and 4"):
-        paired_randomisation([1, 0, 1], [1, 0, 1, 1])
+        paired_randomisation(_hits([1, 0, 1]), _hits([1, 0, 1, 1]))
     with pytest.raises(ValueError, match="0 and 0"):
-        paired_randomisation([], [])
+        paired_randomisation(_hits([]), _hits([]))
 
 
 @pytest.mark.parametrize("task", TABLE_1)

@@ -48,7 +48,7 @@ def result(arm: str, seed: int, right: int, **more: Any) -> Result:
         profile="open",
         test={"accuracy": sum(correct) / NUM_ITEMS},
         dev={"accuracy": right / 10 - 0.01},
-        items=TestItems(NUM_ITEMS, pack_bits(correct), {"ambiguous": pack_bits(AMBIGUOUS)}),
+        items=TestItems(NUM_ITEMS, pack_bits(correct), groups={"ambiguous": pack_bits(AMBIGUOUS)}),
         mixes={"text_field_embedder.x": Mix((0.25, 0.5, 0.25), 1.25)} if arm == "elmo" else {},
         seconds=60.0 + seed,
         parameters={"baseline": 1000, "elmo": 2000}.get(arm),
@@ -246,7 +246,9 @@ def test_a_gain_apart_needs_items_on_both_sides():
     runs = [
         dataclasses.replace(
             run,
-            result=dataclasses.replace(run.result, items=TestItems(NUM_ITEMS, everything, {"ambiguous": everything})),
+            result=dataclasses.replace(
+                run.result, items=TestItems(NUM_ITEMS, everything, groups={"ambiguous": everything})
+            ),
         )
         for run in three_seeds((4, 5), (6, 7))
         if run.result is not None

@@ -10,7 +10,7 @@ from allennlp.predictors import Predictor
 from nltk.tokenize import TreebankWordTokenizer
 from overrides import overrides
 
-from elmo_tasks.errors import InputError
+from elmo_tasks.formats.requests import tokens_of_request
 
 
 @Predictor.register("paper_sst5")
@@ -28,7 +28,7 @@ class SST5Predictor(Predictor):
 
     @overrides
     def _json_to_instance(self, json_dict: JsonDict) -> Instance:
-        return self._dataset_reader.text_to_instance(_tokens_of(json_dict))
+        return self._dataset_reader.text_to_instance(tokens_of_request(json_dict, treebank_tokens))
 
     @overrides(check_signature=False)
     def predictions_to_labeled_instances(self, instance: Instance, outputs: dict[str, Any]) -> list[Instance]:
@@ -42,23 +42,3 @@ def treebank_tokens(text: str) -> list[str]:
     """The words of a text in the treebank's convention."""
     tokens = TreebankWordTokenizer().tokenize(text, convert_parentheses=True)
     return [token.replace("/", "\\/").replace("*", "\\*") for token in tokens]
-
-
-def _tokens_of(request: JsonDict) -> list[str]:
-    if "tokens" in request:
-        tokens = request["tokens"]
-        if not isinstance(tokens, list) or not all(isinstance(token, str) and token for token in tokens):
-            raise InputError('"tokens" must be a list of words, each a non-empty string.')
-        if not tokens:
-            raise InputError('"tokens" is empty: give at least one word.')
-        return tokens
-    if "sentence" in request:
-        sentence = request["sentence"]
-        if not isinstance(sentence, str):
-            raise InputError(f'"sentence" must be a text, found {type(sentence).__name__}.')
-        tokens = treebank_tokens(sentence)
-        if not tokens:
-            raise InputError('"sentence" is empty: give a text of at least one word.')
-        return tokens
-    found = ", ".join(f'"{key}"' for key in request) or "an empty object"
-    raise InputError(f'expected {{"sentence": "a text"}} or {{"tokens": ["a", "text"]}}, found {found}.')
