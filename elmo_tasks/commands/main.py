@@ -63,6 +63,7 @@ COMMANDS = (
     Command("bilm", name_in_allennlp="bilm", needs_allennlp=False),
     # What is wrong with an installation is found out without what may be missing from it.
     Command("check", name_in_allennlp="elmo-check", needs_allennlp=False),
+    Command("score", name_in_allennlp="score", needs_allennlp=False),
     Command("table", name_in_allennlp="elmo-table", needs_allennlp=True),
 )
 

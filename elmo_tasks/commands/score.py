@@ -1,0 +1,129 @@
+"""
+Scores files of predictions as the official programs do, and prints what they print.
+
+Exits with 0 when a score was printed, with 1 where the official program refuses the input, and with 2 for input that
+cannot be read. docs/scores.md has the formats.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+STANDARD_INPUT = "-"
+
+
+@dataclass(frozen=True)
+class Score:
+    """
+    One task's score.
+
+    Parameters
+    ----------
+    task
+        What one types after `score`.
+    help
+        One line about it.
+    add_arguments
+        Adds its arguments to a parser; `--json` is there for every task.
+    run
+        Prints the score; returns the status to exit with.
+    """
+
+    task: str
+    help: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds this command's arguments."""
+    tasks = parser.add_subparsers(title="tasks", metavar="TASK", required=True)
+    for score in SCORES:
+        added = tasks.add_parser(score.task, help=score.help, description=score.help)
+        score.add_arguments(added)
+        added.add_argument("--json", action="store_true", help="print a JSON object; percentages have two digits")
+        added.set_defaults(score=score)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the score that was asked for; returns the status to exit with."""
+    from elmo_tasks.scoring.refusal import RefusalError
+
+    score: Score = args.score
+    try:
+        return score.run(args)
+    except RefusalError as refusal:
+        print(f"error: {refusal}", file=sys.stderr)
+        return 1
+
+
+def _ner_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", help="rows of word, gold tag, predicted tag: plain, .gz, .xz, or - for standard input")
+    parser.add_argument("-r", "--raw", action="store_true", help="tags are bare types, each token a phrase of its own")
+
+
+def _ner(args: argparse.Namespace) -> int:
+    from elmo_tasks.scoring import conlleval
+
+    score, warnings = conlleval.score_lines(_byte_lines(args.file), _name(args.file), args.raw)
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    text = f"{json.dumps(conlleval.to_dict(score), indent=2)}\n" if args.json else conlleval.report(score)
+    # Bytes went in as Latin-1 characters, and come out as the bytes they were.
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("latin-1"))
+    sys.stdout.buffer.flush()
+    return 0
+
+
+def _sst5_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("gold", type=Path, help="sentiment trees, one a line: plain, .gz or .xz")
+    parser.add_argument("predictions", help="labels 0 to 4, one a line in the order of the trees; - for standard input")
+
+
+def _sst5(args: argparse.Namespace) -> int:
+    from elmo_tasks.formats.trees import LABELS, read_trees
+    from elmo_tasks.scoring.accuracy import compare, read_labels
+
+    gold = [tree.label for _, tree in read_trees(args.gold)]
+    predicted = read_labels(_lines(args.predictions), _name(args.predictions), LABELS)
+    accuracy = compare(gold, predicted, str(args.gold), _name(args.predictions))
+    print(json.dumps(accuracy.to_dict(), indent=2) if args.json else accuracy)
+    return 0
+
+
+SCORES = (
+    Score("ner", "Phrases of a CoNLL file, as conlleval scores them.", _ner_arguments, _ner),
+    Score("sst5", "Accuracy of the sentiment of whole sentences.", _sst5_arguments, _sst5),
+)
+
+
+def _name(file: str) -> str:
+    return "standard input" if file == STANDARD_INPUT else file
+
+
+def _byte_lines(file: str) -> Iterator[tuple[int, bytes]]:
+    from elmo_tasks.errors import InputError
+    from elmo_tasks.formats.files import read_byte_lines
+
+    if file != STANDARD_INPUT:
+        yield from read_byte_lines(file)
+        return
+    try:
+        yield from enumerate(sys.stdin.buffer, start=1)
+    except OSError as error:
+        raise InputError(f"standard input cannot be read ({error.strerror or error}).") from error
+
+
+def _lines(file: str) -> Iterator[tuple[int, str]]:
+    from elmo_tasks.formats.files import read_lines
+
+    if file != STANDARD_INPUT:
+        yield from read_lines(file)
+        return
+    for number, line in _byte_lines(file):
+        # Labels are ASCII: any other character is a mistake that the reader of labels names.
+        yield number, line.decode("utf-8", errors="backslashreplace").removesuffix("\n")
