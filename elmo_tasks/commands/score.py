@@ -18,7 +18,7 @@ STANDARD_INPUT = "-"
 @dataclass(frozen=True)
 class Score:
     """
-    One task's score.
+    One task's score. To add one, write its two functions and a row of `SCORES`.
 
     Parameters
     ----------
