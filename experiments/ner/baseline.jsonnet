@@ -41,7 +41,7 @@ local data = profile.task('ner');
         },
         characters: {
           type: 'character_encoding',
-          embedding: { embedding_dim: 16 },
+          embedding: { embedding_dim: 16, vocab_namespace: 'token_characters' },
           encoder: {
             type: 'cnn',
             embedding_dim: 16,

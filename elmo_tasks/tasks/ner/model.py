@@ -71,7 +71,6 @@ class CRFTagger(Model):
             raise InputError("model.encoders is empty, expected at least one encoder.")
         self._tag_scheme = tag_scheme
         self._tags: dict[int, str] = vocab.get_index_to_token_vocabulary(LABEL_NAMESPACE)
-        self._check_tags()
         self.text_field_embedder = text_field_embedder
         built: list[Seq2SeqEncoder] = []
         dim = text_field_embedder.get_output_dim()
@@ -109,6 +108,7 @@ class CRFTagger(Model):
         ``logits`` ``(batch_size, num_tokens, num_tags)``; ``mask`` ``(batch_size, num_tokens)``; ``tags``, each
         sentence's best indices; ``loss`` where there are gold tags; ``words`` where there is metadata.
         """
+        self._check_tag_scheme(metadata)
         mask = get_text_field_mask(tokens)
         encoded = self.text_field_embedder(tokens)  # (batch_size, num_tokens, embedding_dim)
         for encoder in self.encoders:
@@ -155,11 +155,9 @@ class CRFTagger(Model):
         allowed: list[tuple[int, int]] = allowed_transitions(_CONSTRAINTS[self._tag_scheme], names)
         return allowed
 
-    def _check_tags(self) -> None:
-        letters = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIES", "BIOUL": "BIUL"}[self._tag_scheme] + "O"
-        for tag in self._tags.values():
-            if tag[0] not in letters:
-                raise InputError(
-                    f"model.tag_scheme is {self._tag_scheme!r}, but the dataset reader makes tags like {tag!r}; give "
-                    "both the same tag_scheme."
-                )
+    def _check_tag_scheme(self, metadata: list[dict[str, Any]] | None) -> None:
+        if metadata and metadata[0]["tag_scheme"] != self._tag_scheme:
+            raise InputError(
+                f"model.tag_scheme is {self._tag_scheme!r} but the dataset reader's is {metadata[0]['tag_scheme']!r}; "
+                "make them the same."
+            )

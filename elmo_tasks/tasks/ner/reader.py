@@ -24,7 +24,8 @@ class NERReader(DatasetReader):
     Reads the sentences of a four-column file with their named entities (paper.md B.5).
 
     Fields of an instance: ``tokens`` (TextField), ``tags`` (SequenceLabelField, absent where unknown) and ``metadata``
-    with ``words``, ``document`` (from 0; -1 before the first ``-DOCSTART-``) and ``entities`` (spans, where known).
+    with ``words``, ``document`` (from 0; -1 before the first ``-DOCSTART-``), ``tag_scheme`` and ``entities`` (spans,
+    where known).
 
     Parameters
     ----------
@@ -93,7 +94,7 @@ class NERReader(DatasetReader):
 
     def _instance(self, words: list[str], entities: Sequence[Span] | None, document: int) -> Instance:
         text = TextField([Token(word) for word in words])
-        metadata: dict[str, Any] = {"words": words, "document": document}
+        metadata: dict[str, Any] = {"words": words, "document": document, "tag_scheme": self._tag_scheme}
         fields: dict[str, Field] = {"tokens": text}
         if entities is not None:
             metadata["entities"] = list(entities)

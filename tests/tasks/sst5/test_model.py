@@ -1,21 +1,19 @@
 """The biattentive network against plain loops, and what must hold for any batch."""
 
-import copy
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
-from allennlp.data import DatasetReader, Instance, Vocabulary
-from allennlp.data.batch import Batch
 from allennlp.models import Model
 
 from elmo_tasks.bilm import BiLM
 from elmo_tasks.errors import InputError
 from elmo_tasks.tasks.sst5.model import BiattentiveClassificationNetwork, attend_to_self, pool
+from tests.tasks.conftest import BuildModel
+from tests.tasks.networks import logits_of, lstm_loop, padded, softmax, tensors_of
 
 ARMS = ("baseline", "elmo", "elmo_only")
 # Over what ELMo adds in elmo.jsonnet: the places and switches of paper.md B.6.
@@ -29,72 +27,13 @@ PLACES: dict[str, dict[str, Any]] = {
 }
 MAXOUT = {"output": "maxout"}
 
-Build = Callable[..., tuple[Model, list[Instance]]]
-
 
 @pytest.fixture
-def build(repository, published_tiny_profile) -> Build:
-    """The model of a config and the instances of its training file, in double precision and evaluation mode."""
-
-    def build(arm: str, changes: dict[str, Any] | None = None, seed: int = 3) -> tuple[Model, list[Instance]]:
-        params = Params.from_file(repository / "experiments" / "sst5" / f"{arm}.jsonnet")
-        instances = list(DatasetReader.from_params(params.pop("dataset_reader")).read(params["train_data_path"]))
-        vocabulary = Vocabulary.from_params(params.pop("vocabulary"), instances=instances)
-        model_params = params["model"].as_dict(quiet=True)
-        for key, value in (changes or {}).items():
-            *path, last = key.split(".")
-            node = model_params
-            for part in path:
-                node = node[part]
-            node[last] = value
-        torch.manual_seed(seed)
-        model = Model.from_params(Params(model_params), vocab=vocabulary)
-        with torch.no_grad():  # biases and mixes start at nought, where much would pass
-            for parameter in model.parameters():
-                if parameter.requires_grad:
-                    parameter.add_(0.3 * torch.randn_like(parameter))
-        return model.double().eval(), instances
-
-    return build
-
-
-def tensors_of(model: Model, instances: list[Instance]) -> dict[str, Any]:
-    batch = Batch(instances)
-    batch.index_instances(model.vocab)
-    return batch.as_tensor_dict()
-
-
-def logits_of(model: Model, instances: list[Instance]) -> np.ndarray:
-    with torch.no_grad():
-        return model(**tensors_of(model, instances))["logits"].numpy()
+def build(build_model: BuildModel) -> BuildModel:
+    return partial(build_model, "sst5")
 
 
 # --- an independent reference: one text, numpy in float64, loops over positions ---
-
-
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-x))
-
-
-def softmax(x: np.ndarray) -> np.ndarray:
-    return np.exp(x - x.max()) / np.exp(x - x.max()).sum()
-
-
-def lstm_loop(weights: dict[str, np.ndarray], prefix: str, inputs: np.ndarray) -> np.ndarray:
-    """(num_tokens, 2 * hidden) of a bidirectional LSTM with torch's parameter names."""
-    halves = []
-    for suffix, positions in (("", range(len(inputs))), ("_reverse", range(len(inputs) - 1, -1, -1))):
-        w_in, w_rec = weights[f"{prefix}weight_ih_l0{suffix}"], weights[f"{prefix}weight_hh_l0{suffix}"]
-        bias = weights[f"{prefix}bias_ih_l0{suffix}"] + weights[f"{prefix}bias_hh_l0{suffix}"]
-        size = w_rec.shape[1]
-        h, c, outputs = np.zeros(size), np.zeros(size), {}
-        for position in positions:
-            i, f, g, o = np.split(w_in @ inputs[position] + w_rec @ h + bias, 4)
-            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-            h = sigmoid(o) * np.tanh(c)
-            outputs[position] = h
-        halves.append([outputs[position] for position in range(len(inputs))])
-    return np.concatenate([np.array(half) for half in halves], axis=1)
 
 
 def attention_loop(encoded: np.ndarray) -> np.ndarray:
@@ -149,7 +88,7 @@ def bcn_loop(model: Model, words: np.ndarray, output_elmo: np.ndarray | None) ->
     [("baseline", {}), ("baseline", MAXOUT), ("elmo_only", {}), *(("elmo", changes) for changes in PLACES.values())],
     ids=["baseline", "maxout", "elmo_only", *PLACES],
 )
-def test_the_network_equals_loops_over_the_equations(build: Build, arm: str, changes: dict[str, Any]) -> None:
+def test_the_network_equals_loops_over_the_equations(build: BuildModel, arm: str, changes: dict[str, Any]) -> None:
     model, instances = build(arm, changes)
     logits = logits_of(model, instances[:6])
     for row, instance in enumerate(instances[:6]):
@@ -178,7 +117,7 @@ def test_attention_and_pooling_equal_loops_whatever_stands_at_padding() -> None:
 
 
 @pytest.mark.parametrize("arm", ARMS)
-def test_a_batch_gives_each_text_its_own_scores_in_any_order(build: Build, arm: str) -> None:
+def test_a_batch_gives_each_text_its_own_scores_in_any_order(build: BuildModel, arm: str) -> None:
     model, instances = build(arm)
     together = logits_of(model, instances)
     alone = np.concatenate([logits_of(model, [instance]) for instance in instances])
@@ -188,16 +127,11 @@ def test_a_batch_gives_each_text_its_own_scores_in_any_order(build: Build, arm: 
 
 
 @pytest.mark.parametrize("arm", ARMS)
-def test_padding_changes_no_score(build: Build, arm: str) -> None:
+def test_padding_changes_no_score(build: BuildModel, arm: str) -> None:
     model, instances = build(arm)
     tensors = tensors_of(model, instances[:5])
-    padded = copy.copy(tensors)
-    padded["tokens"] = {
-        indexer: {name: torch.cat([t, torch.zeros_like(t[:, :3])], dim=1) for name, t in inner.items()}
-        for indexer, inner in tensors["tokens"].items()
-    }
     with torch.no_grad():
-        np.testing.assert_allclose(model(**padded)["logits"], model(**tensors)["logits"], rtol=0, atol=1e-12)
+        np.testing.assert_allclose(model(**padded(tensors))["logits"], model(**tensors)["logits"], rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +140,7 @@ def test_padding_changes_no_score(build: Build, arm: str) -> None:
     ids=["baseline", "maxout", *PLACES],
 )
 def test_gradients_reach_every_trainable_parameter_and_no_other(
-    build: Build, arm: str, changes: dict[str, Any]
+    build: BuildModel, arm: str, changes: dict[str, Any]
 ) -> None:
     model, instances = build(arm, changes)
     model.train()
@@ -222,7 +156,7 @@ def test_gradients_reach_every_trainable_parameter_and_no_other(
     assert untouched == frozen
 
 
-def test_the_loss_is_the_mean_cross_entropy_and_the_metric_the_share_of_hits(build: Build) -> None:
+def test_the_loss_is_the_mean_cross_entropy_and_the_metric_the_share_of_hits(build: BuildModel) -> None:
     model, instances = build("baseline")
     with torch.no_grad():
         result = model(**tensors_of(model, instances))
@@ -239,7 +173,7 @@ def test_the_loss_is_the_mean_cross_entropy_and_the_metric_the_share_of_hits(bui
     assert model.get_metrics() == {"accuracy": 0.0}
 
 
-def test_the_bilm_runs_once_a_batch_for_both_places(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bilm_runs_once_a_batch_for_both_places(build: BuildModel, monkeypatch: pytest.MonkeyPatch) -> None:
     model, instances = build("elmo")
     runs = []
     forward = BiLM.forward
@@ -248,7 +182,7 @@ def test_the_bilm_runs_once_a_batch_for_both_places(build: Build, monkeypatch: p
     assert len(runs) == 1
 
 
-def test_lambda_penalises_both_mixes_and_nothing_else(build: Build) -> None:
+def test_lambda_penalises_both_mixes_and_nothing_else(build: BuildModel) -> None:
     model, _ = build("elmo")
     mixes = [model.text_field_embedder.token_embedder_elmo.mix.weights, model.elmo_at_output.mix.weights]
     expected = 0.001 * sum(float((mix.detach() ** 2).sum()) for mix in mixes)
@@ -256,7 +190,7 @@ def test_lambda_penalises_both_mixes_and_nothing_else(build: Build) -> None:
     assert float(model.get_regularization_penalty().detach()) == pytest.approx(expected)
 
 
-def test_lambda_as_an_option_of_the_mixes_is_the_same(build: Build) -> None:
+def test_lambda_as_an_option_of_the_mixes_is_the_same(build: BuildModel) -> None:
     by_regularizer, _ = build("elmo")
     embedder = "text_field_embedder.token_embedders.elmo"
     by_option, _ = build("elmo", {"regularizer": None, f"{embedder}.l2": 0.001, "elmo_at_output.l2": 0.001})
@@ -273,7 +207,7 @@ def test_lambda_as_an_option_of_the_mixes_is_the_same(build: Build) -> None:
         ("integrator, with a biLSTM", 4 * 18),
     ],
 )
-def test_sizes_follow_from_one_another(build: Build, place: str, pooled: int) -> None:
+def test_sizes_follow_from_one_another(build: BuildModel, place: str, pooled: int) -> None:
     model, _ = build("elmo", PLACES[place])
     assert model.output._layers[0].get_input_dim() == pooled
     assert model.integrator.get_input_dim() == 3 * (20 if "encoder" in place else 10)
@@ -288,12 +222,12 @@ def test_sizes_follow_from_one_another(build: Build, place: str, pooled: int) ->
         ({"elmo_output_place": "middle"}, "model.elmo_output_place is 'middle', expected one of encoder, integrator"),
     ],
 )
-def test_options_that_make_no_sense(build: Build, changes: dict[str, Any], sentence: str) -> None:
+def test_options_that_make_no_sense(build: BuildModel, changes: dict[str, Any], sentence: str) -> None:
     with pytest.raises((InputError, ConfigurationError), match=sentence):
         build("elmo", changes)
 
 
-def test_reader_and_model_must_agree_on_the_classes(build: Build) -> None:
+def test_reader_and_model_must_agree_on_the_classes(build: BuildModel) -> None:
     model, instances = build("baseline", {"granularity": "3-class"})
     with pytest.raises(InputError, match=r"model\.granularity is '3-class' but the dataset reader's is '5-class'"):
         logits_of(model, instances)

@@ -2,22 +2,20 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from allennlp.commands.train import train_model
-from allennlp.common import Params
 from allennlp.data import Vocabulary
-from allennlp.models import Model, load_archive
+from allennlp.models import load_archive
 from allennlp.predictors import Predictor
 
 from elmo_tasks.bilm import BiLM
 from elmo_tasks.errors import InputError
 from elmo_tasks.tasks.sst5.predictor import SST5Predictor, treebank_tokens
+from tests.tasks.conftest import TrainConfig
 
 SENTENCE = 'The "plot" is flat (and dull), from start/finish.'
 TREEBANK = [
@@ -37,20 +35,16 @@ TREEBANK = [
     ".",
 ]
 
-Train = Callable[..., Model]
-
 
 @pytest.fixture
-def train(repository: Path, published_tiny_profile: Path, tmp_path: Path) -> Train:
-    def train(arm: str, name: str = "run", **overrides: Any) -> Model:
-        params = Params.from_file(repository / "experiments" / "sst5" / f"{arm}.jsonnet", overrides)
-        return train_model(params, tmp_path / name)
-
-    return train
+def train(train_config: TrainConfig) -> TrainConfig:
+    return partial(train_config, "sst5")
 
 
 @pytest.mark.parametrize("arm", ["baseline", "elmo", "elmo_only"])
-def test_an_archive_predicts_as_the_model_that_was_trained(train: Train, tmp_path: Path, arm: str, monkeypatch) -> None:
+def test_an_archive_predicts_as_the_model_that_was_trained(
+    train: TrainConfig, tmp_path: Path, arm: str, monkeypatch
+) -> None:
     monkeypatch.setenv("ELMO_TASKS_STORE", "off")  # its vectors are rounded
     model = train(arm)
     moved = shutil.move(tmp_path / "run" / "model.tar.gz", tmp_path / "model.tar.gz")
@@ -67,7 +61,7 @@ def test_an_archive_predicts_as_the_model_that_was_trained(train: Train, tmp_pat
         np.testing.assert_array_equal(trained["logits"], loaded["logits"])
 
 
-def test_a_seed_decides_everything(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_seed_decides_everything(train: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     states = []
     for run, seed in enumerate(["5", "5", "6"]):
         monkeypatch.setenv("ELMO_TASKS_SEED", seed)
@@ -78,7 +72,7 @@ def test_a_seed_decides_everything(train: Train, monkeypatch: pytest.MonkeyPatch
     assert not any(torch.equal(first[name], other[name]) for name in learned)
 
 
-def test_the_layers_are_computed_once_for_all_trainings(train: Train, tmp_path: Path, monkeypatch) -> None:
+def test_the_layers_are_computed_once_for_all_trainings(train: TrainConfig, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("ELMO_TASKS_STORE", str(tmp_path / "layers"))
     ran: list[int] = []
     forward = BiLM.forward
@@ -97,7 +91,7 @@ def test_the_layers_are_computed_once_for_all_trainings(train: Train, tmp_path: 
 
 
 def test_the_vocabulary_is_the_training_words_and_every_word_of_the_vector_file(
-    train: Train, tmp_path: Path, repository: Path
+    train: TrainConfig, tmp_path: Path, repository: Path
 ) -> None:
     data = repository / "fixtures" / "sst5"
     train("baseline")
@@ -110,7 +104,7 @@ def test_the_vocabulary_is_the_training_words_and_every_word_of_the_vector_file(
     assert {"excellent", "boring"} <= words  # in the vector file alone
 
 
-def test_words_of_development_data_without_vector_stay_unknown(train: Train, tmp_path: Path) -> None:
+def test_words_of_development_data_without_vector_stay_unknown(train: TrainConfig, tmp_path: Path) -> None:
     dev = tmp_path / "dev.txt"
     dev.write_text("(3 (2 Zyx) (3 warm))\n", encoding="utf-8")
     train("baseline", validation_data_path=str(dev), test_data_path=str(dev))
@@ -119,7 +113,7 @@ def test_words_of_development_data_without_vector_stay_unknown(train: Train, tmp
 
 
 @pytest.fixture
-def predictor(train: Train, tmp_path: Path) -> Predictor:
+def predictor(train: TrainConfig, tmp_path: Path) -> Predictor:
     train("elmo")
     return Predictor.from_path(tmp_path / "run" / "model.tar.gz")
 

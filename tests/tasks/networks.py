@@ -1,0 +1,54 @@
+"""What tests of the tasks' networks share: tensors of instances, padding, and an LSTM as a loop in numpy."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from allennlp.data import Instance
+from allennlp.data.batch import Batch
+from allennlp.models import Model
+
+
+def tensors_of(model: Model, instances: list[Instance]) -> dict[str, Any]:
+    batch = Batch(instances)
+    batch.index_instances(model.vocab)
+    return batch.as_tensor_dict()
+
+
+def logits_of(model: Model, instances: list[Instance]) -> np.ndarray:
+    with torch.no_grad():
+        return model(**tensors_of(model, instances))["logits"].numpy()
+
+
+def padded(tensors: dict[str, Any]) -> dict[str, Any]:
+    """The same batch with three tokens of padding behind each text."""
+    tokens = {
+        indexer: {name: torch.cat([t, torch.zeros_like(t[:, :3])], dim=1) for name, t in inner.items()}
+        for indexer, inner in tensors["tokens"].items()
+    }
+    return {**tensors, "tokens": tokens}
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    return np.exp(x - x.max()) / np.exp(x - x.max()).sum()
+
+
+def lstm_loop(weights: dict[str, np.ndarray], prefix: str, inputs: np.ndarray) -> np.ndarray:
+    """(num_tokens, 2 * hidden) of a bidirectional LSTM with torch's parameter names."""
+    halves = []
+    for suffix, positions in (("", range(len(inputs))), ("_reverse", range(len(inputs) - 1, -1, -1))):
+        w_in, w_rec = weights[f"{prefix}weight_ih_l0{suffix}"], weights[f"{prefix}weight_hh_l0{suffix}"]
+        bias = weights[f"{prefix}bias_ih_l0{suffix}"] + weights[f"{prefix}bias_hh_l0{suffix}"]
+        size = w_rec.shape[1]
+        h, c, outputs = np.zeros(size), np.zeros(size), {}
+        for position in positions:
+            i, f, g, o = np.split(w_in @ inputs[position] + w_rec @ h + bias, 4)
+            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+            h = sigmoid(o) * np.tanh(c)
+            outputs[position] = h
+        halves.append([outputs[position] for position in range(len(inputs))])
+    return np.concatenate([np.array(half) for half in halves], axis=1)
