@@ -111,8 +111,8 @@ class ProjectedLSTMLayer(nn.Module):
         if inputs.dim() == 2:
             inputs = inputs.expand(NUM_DIRECTIONS, -1, -1)
         if inputs.size(1) <= _FEW_ROWS:
-            return torch.bmm(inputs, self.input_weight).to(bias.dtype) + bias
-        return torch.baddbmm(bias, inputs, self.input_weight).to(bias.dtype)
+            return torch.bmm(inputs, self.input_weight) + bias
+        return torch.baddbmm(bias, inputs, self.input_weight)
 
     def forward(
         self, input_gates: torch.Tensor, hidden: torch.Tensor, cell: torch.Tensor, batch_sizes: Sequence[int]
@@ -224,10 +224,11 @@ class _Recurrence(torch.autograd.Function):
         projection_clip: float | None,
         product_type: torch.dtype | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        product_type = product_type or input_gates.dtype
+        product_type = product_type or cell.dtype
         needs_gradient = any(ctx.needs_input_grad)
         cells = cell.size(2)
-        gates = input_gates.clone()
+        # Under mixed precision they come in the lower one.
+        gates = input_gates.to(cell.dtype, copy=True)
         total = gates.size(1)
         output = gates.new_empty(NUM_DIRECTIONS, total, hidden.size(2))
         # Cell states before each step and tanh of those after it: only the gradient needs them.
@@ -326,6 +327,8 @@ class _Recurrence(torch.autograd.Function):
                     )
             stop = start
         grad_state_weight = grad_projection = None
+        # Both products that follow, here and with the input's weights, take it in that type.
+        grad_gates = grad_gates.to(product_type)
         if ctx.needs_input_grad[3]:
             before = _before(output, hidden, batch_sizes)
             grad_state_weight = _product(before.transpose(1, 2), grad_gates, product_type)

@@ -134,7 +134,7 @@ class BiLM(nn.Module):
         first_gates = torch.stack(
             [first[0].index_select(0, flat[packing.forward]), first[1].index_select(0, flat[packing.backward])]
         )
-        state = self._initial_state(batch_size, first_gates).rows(packing.order)
+        state = self._initial_state(batch_size, table).rows(packing.order)
         outputs, final = self.lstm(first_gates, packing.batch_sizes, state)
         if self.state_policy == "carry":
             self._carry(final.detach().rows(packing.restore), batch_size)
