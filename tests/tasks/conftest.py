@@ -1,7 +1,8 @@
 """A profile of tiny files: the data of fixtures, the vectors of its trees, and a biLM of random weights."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -90,13 +91,20 @@ def _files(folder: Path) -> dict[str, str]:
     return {part: str(folder / f"{'train' if part == 'train' else 'dev'}.txt") for part in ("train", "dev", "test")}
 
 
+@contextmanager
+def published(profile: Path) -> Iterator[None]:
+    """The environment as the plugin leaves it under a profile."""
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in (profiles.PROFILE_VARIABLE, profiles.PUBLISHED_VARIABLE, profiles.SEED_VARIABLE):
+            patch.setenv(variable, "1")  # so that what publish sets is undone
+        profiles.publish(str(profile))
+        yield
+
+
 @pytest.fixture
-def published_tiny_profile(tiny_profile: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The environment as the plugin leaves it under that profile."""
-    for variable in (profiles.PROFILE_VARIABLE, profiles.PUBLISHED_VARIABLE, profiles.SEED_VARIABLE):
-        monkeypatch.setenv(variable, "1")  # so that what publish sets is undone
-    profiles.publish(str(tiny_profile))
-    return tiny_profile
+def published_tiny_profile(tiny_profile: Path) -> Iterator[Path]:
+    with published(tiny_profile):
+        yield tiny_profile
 
 
 @pytest.fixture
