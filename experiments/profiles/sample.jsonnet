@@ -31,5 +31,24 @@
         trainer: { optimizer: { lr: 0.003 }, num_epochs: 40, patience: null },  // as many updates for every arm
       },
     },
+    ner: {
+      train: '../../fixtures/sample/ner/train.txt',
+      dev: '../../fixtures/sample/ner/dev.txt',
+      test: '../../fixtures/sample/ner/test.txt',
+      // small for speed; dropout and learning rate: the baseline's development data
+      sizes: {
+        text_field_embedder: {
+          token_embedders: {
+            characters: { embedding: { embedding_dim: 8 }, encoder: { embedding_dim: 8, num_filters: 16 } },
+          },
+        },
+        encoders: [{ type: 'lstm', hidden_size: size, bidirectional: true } for size in [32, 32]],
+        dropout: 0.25,
+      },
+      training: {
+        data_loader: { batch_sampler: { batch_size: 16 } },
+        trainer: { optimizer: { lr: 0.01 }, num_epochs: 40, patience: null },  // as many updates for every arm
+      },
+    },
   },
 }

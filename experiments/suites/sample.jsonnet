@@ -5,6 +5,7 @@
   committed: false,
   seeds: [1, 2, 3],
   tasks: {
+    ner: { arms: { baseline: '../ner/baseline.jsonnet', elmo: '../ner/elmo.jsonnet' } },
     sst5: { arms: { baseline: '../sst5/baseline.jsonnet', elmo: '../sst5/elmo.jsonnet' } },
   },
 }
