@@ -59,3 +59,9 @@ def progress_bar(total: int, done: int) -> Iterator[Callable[[], Any]]:
         return
     with tqdm(total=total, initial=done, unit="batch", dynamic_ncols=True, file=sys.stderr) as bar:
         yield bar.update
+
+
+def clock(seconds: float) -> str:
+    """A duration as a progress line has it: ``1:05 h`` or ``4:30 min``."""
+    minutes = int(seconds // 60)
+    return f"{minutes // 60}:{minutes % 60:02d} h" if minutes >= 60 else f"{minutes}:{int(seconds) % 60:02d} min"

@@ -4,7 +4,7 @@ import json
 import math
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -16,9 +16,10 @@ from elmo_tasks.bilm.training.checkpoint import read_checkpoint, write_checkpoin
 from elmo_tasks.bilm.training.config import TrainingConfig
 from elmo_tasks.bilm.training.corpus import Batcher, SentenceStream, count_corpus, find_shards, read_sentences
 from elmo_tasks.bilm.training.export import VOCABULARY_NAME, export
+from elmo_tasks.bilm.training.gradients import clip_gradients, opt_out_of_sparse_checks
 from elmo_tasks.bilm.training.language_model import BidirectionalLanguageModel
 from elmo_tasks.bilm.training.perplexity import Perplexity, perplexity
-from elmo_tasks.bilm.training.progress import print_line, progress_bar, resident_memory, summary_writer
+from elmo_tasks.bilm.training.progress import clock, print_line, progress_bar, resident_memory, summary_writer
 from elmo_tasks.bilm.training.softmax import LogUniformSampler, Softmax
 from elmo_tasks.bilm.training.vocabulary import Vocabulary
 from elmo_tasks.bilm.writing import make_folder
@@ -56,7 +57,7 @@ class Trainer:
         if config.threads is not None:
             torch.set_num_threads(config.threads)
         self.device = _device(config.device)
-        _opt_out_of_sparse_checks()
+        opt_out_of_sparse_checks()
         self.shards = find_shards(config.corpus)
         for path in config.heldout.values():
             # Better known now than after the training.
@@ -349,7 +350,7 @@ class Trainer:
         self._say(
             f"batch {self.batches_done:,} of {total:,} (epoch {self.batches_done / self.batches_per_epoch:.2f}): "
             f"loss {loss:.4f}, perplexity {math.exp(min(loss, 50.0)):.1f} (estimated: sampled softmax, dropout), "
-            f"{tokens_per_second:,.0f} tokens/s, {_clock(left)} left" + (f", {memory:.1f} GB" if memory else "")
+            f"{tokens_per_second:,.0f} tokens/s, {clock(left)} left" + (f", {memory:.1f} GB" if memory else "")
         )
         values = {"loss": loss, "tokens_per_second": tokens_per_second, "learning_rate": rate, "memory_gb": memory}
         known = {name: value for name, value in values.items() if value is not None}
@@ -386,34 +387,3 @@ def _device(name: str | None) -> torch.device:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise InputError(f"device is {name!r}, but torch finds no GPU here; take 'cpu' or leave it out.")
     return device
-
-
-def _opt_out_of_sparse_checks() -> None:
-    """Say outright what is torch's default, which warns once if nobody does: sparse gradients are not re-checked."""
-    if not torch.sparse.check_sparse_tensor_invariants.is_enabled():
-        torch.sparse.check_sparse_tensor_invariants.disable()
-
-
-def clip_gradients(parameters: Iterable[torch.nn.Parameter], max_norm: float) -> torch.Tensor | None:
-    """Scale all gradients, sparse ones too, so that their common norm is at most ``max_norm``; 0 does nothing."""
-    gradients = []
-    for parameter in parameters:
-        if parameter.grad is not None:
-            if parameter.grad.is_sparse:
-                # The rows of one word are summed before they count, as in bilm-tf.
-                parameter.grad = parameter.grad.coalesce()
-                gradients.append(parameter.grad.values())
-            else:
-                gradients.append(parameter.grad)
-    if not max_norm or not gradients:
-        return None
-    norm = torch.stack([gradient.square().sum() for gradient in gradients]).sum().sqrt()
-    scale = (max_norm / norm).clamp(max=1.0)
-    for gradient in gradients:
-        gradient.mul_(scale)
-    return norm
-
-
-def _clock(seconds: float) -> str:
-    minutes = int(seconds // 60)
-    return f"{minutes // 60}:{minutes % 60:02d} h" if minutes >= 60 else f"{minutes}:{int(seconds) % 60:02d} min"

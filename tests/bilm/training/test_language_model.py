@@ -11,7 +11,8 @@ from torch.nn import functional
 from elmo_tasks.bilm.lstm import LSTMState
 from elmo_tasks.bilm.training.config import TrainingConfig
 from elmo_tasks.bilm.training.corpus import Batch
-from elmo_tasks.bilm.training.trainer import Trainer, clip_gradients
+from elmo_tasks.bilm.training.gradients import clip_gradients
+from elmo_tasks.bilm.training.trainer import Trainer
 from tests.bilm.test_gradients import plain_encoder
 
 MakeConfig = Callable[..., TrainingConfig]
