@@ -181,3 +181,31 @@ def save_weights(bilm: "BiLM", path: str | Path, dtype: str = "float32") -> None
             # One chunk a data set: it is read as a whole, and a chunk has its price in bytes.
             packed = {"compression": "gzip", "shuffle": True, "chunks": entry.shape} if dtype == "float16" else {}
             file.create_dataset(entry.name, data=values, **packed)
+
+
+def scatter_weights(source: str | Path, target: str | Path, seed: int = 1) -> None:
+    """
+    Write the control of a biLM that has learned nothing: in every data set the numbers of ``source``, in random places.
+
+    Weights as a training begins with would give vectors many times smaller than the trained ones, and so a control that
+    a task's model cannot but ignore.
+
+    Raises
+    ------
+    InputError
+        If ``source`` cannot be read as HDF5, or ``target`` not be written.
+    """
+    random = np.random.default_rng(seed)
+    try:
+        trained = h5py.File(source, "r")
+    except OSError as error:
+        raise InputError(f"{source}: the weights cannot be read ({str(error).splitlines()[0]}).") from error
+    with trained, written_aside(target) as aside, h5py.File(aside, "w") as scattered:
+
+        def scatter(name: str, entry: h5py.Group | h5py.Dataset) -> None:
+            if isinstance(entry, h5py.Dataset):
+                numbers = random.permutation(entry[...].reshape(-1)).reshape(entry.shape)
+                packed = {"compression": entry.compression, "shuffle": entry.shuffle, "chunks": entry.chunks}
+                scattered.create_dataset(name, data=numbers, **packed)
+
+        trained.visititems(scatter)

@@ -45,6 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("output", type=Path, help="folder to write to")
     export.add_argument("--dtype", choices=("float32", "float16"), default="float32", help="default: float32")
 
+    scatter = action(_scatter, "scatter", "Writes a control: a biLM's weights, their numbers in random places.")
+    scatter.add_argument("weights", type=Path, help="weights.hdf5 of a biLM")
+    scatter.add_argument("output", type=Path, help="file to write")
+    scatter.add_argument("--seed", type=_at_least(0), default=1, help="default: 1")
+
 
 def run(args: argparse.Namespace) -> int:
     """Does what was asked for; returns the status to exit with."""
@@ -94,6 +99,13 @@ def _export(args: argparse.Namespace) -> int:
 
     batches = export_checkpoint(args.folder, args.output, args.dtype)
     print(f"{args.output}: the biLM after {batches:,} batches")
+    return 0
+
+
+def _scatter(args: argparse.Namespace) -> int:
+    from elmo_tasks.bilm.weights import scatter_weights
+
+    scatter_weights(args.weights, args.output, args.seed)
     return 0
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from elmo_tasks.bilm import BiLM
+from elmo_tasks.bilm.weights import scatter_weights
 from elmo_tasks.errors import InputError
 from tests.bilm.conftest import MakeBiLM
 
@@ -225,3 +226,31 @@ class TestSaving:
     def test_a_folder_that_is_not_there(self, saved: tuple[BiLM, Path]) -> None:
         with pytest.raises(InputError, match=r"nowhere/weights.hdf5: the file cannot be written .*No such file"):
             saved[0].save_weights(saved[1].parent / "nowhere" / "weights.hdf5")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_scattered_weights_are_the_same_numbers_elsewhere(make_bilm: MakeBiLM, tmp_path: Path, dtype: str) -> None:
+    bilm = make_bilm()
+    bilm.save_weights(tmp_path / "weights.hdf5", dtype)
+    files = {seed: tmp_path / f"{seed}.hdf5" for seed in (1, 2)}
+    for seed, file in files.items():
+        scatter_weights(tmp_path / "weights.hdf5", file, seed)
+    again = tmp_path / "again.hdf5"
+    scatter_weights(tmp_path / "weights.hdf5", again)
+    assert again.read_bytes() == files[1].read_bytes() != files[2].read_bytes()
+    with h5py.File(tmp_path / "weights.hdf5") as trained, h5py.File(again) as scattered:
+        names: list[str] = []
+        trained.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+        for name in names:
+            before, after = trained[name][...], scattered[name][...]
+            assert after.dtype == before.dtype
+            np.testing.assert_array_equal(np.sort(after, axis=None), np.sort(before, axis=None), err_msg=name)
+            assert not np.array_equal(after, before), name
+    BiLM(bilm.options).load_weights(again)
+
+
+def test_only_a_weight_file_can_be_scattered(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no weights")
+    with pytest.raises(InputError, match="text: the weights cannot be read"):
+        scatter_weights(tmp_path / "text", tmp_path / "out.hdf5")
+    assert not (tmp_path / "out.hdf5").exists()
