@@ -53,3 +53,14 @@ def test_without_changes_it_is_allennlps_indexer() -> None:
 def test_a_word_that_the_vocabulary_lacks_is_unknown() -> None:
     vocabulary, _ = vocabulary_of(WordIndexer())
     assert WordIndexer().tokens_to_indices([Token("new")], vocabulary) == {"tokens": [1]}
+
+
+def test_digits_are_looked_up_as_zeros_after_the_other_changes() -> None:
+    indexer = WordIndexer(lowercase_tokens=True, map_treebank_tokens=True, digits_to_zero=True)
+    words = {"1997": "0000", "1996-08-22": "0000-00-00", "U2": "u0", "9\\/11": "0/00", "\u0663": "\u0663", "-LRB-": "("}
+    assert {word: indexer.lookup_form(word) for word in words} == words
+    assert WordIndexer().lookup_form("1997") == "1997"
+    vocabulary = Vocabulary({"tokens": {"0000": 1}})
+    ids = WordIndexer(digits_to_zero=True).tokens_to_indices([Token("1997"), Token("2001"), Token("99")], vocabulary)
+    year = vocabulary.get_token_index("0000")
+    assert ids == {"tokens": [year, year, vocabulary.get_token_index("@@UNKNOWN@@")]}

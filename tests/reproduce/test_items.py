@@ -1,0 +1,118 @@
+"""What became of each test item: read back from predictions, and only where all three sources agree."""
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from elmo_tasks.reproduce.items import read_items
+
+# Three sentences, of which the second has no entity: gold, found and correct entities below.
+NER = """-DOCSTART- -X- O O
+
+Anna N O I-PER
+Vale N O I-PER
+visits V O O
+Lyon N O I-LOC
+
+Fine J O O
+
+Red N O I-ORG
+Hat N O I-ORG
+Films N O B-ORG
+"""
+FOUND = [[["PER", 0, 2], ["LOC", 2, 3]], [], [["ORG", 0, 2], ["ORG", 2, 3], ["PER", 0, 2]]]
+GAINED, POSSIBLE = [2, 0, 4], [4, 0, 5]
+SST5 = "(3 (2 It) (4 works))\n(0 Bad)\n(2 (2 So) (2 so))\n"
+
+
+def write_predictions(path: Path, batches: list[list[dict[str, Any]]]) -> Path:
+    """A line a batch, lists side by side, as `allennlp evaluate` writes them."""
+    lines = [json.dumps({key: [item[key] for item in batch] for key in batch[0]}) for batch in batches]
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def ner(tmp_path: Path) -> tuple[Path, list[dict[str, Any]]]:
+    path = tmp_path / "eng.testb"
+    path.write_text(NER, encoding="utf-8")
+    words = [["Anna", "Vale", "visits", "Lyon"], ["Fine"], ["Red", "Hat", "Films"]]
+    return path, [{"words": one, "entities": found} for one, found in zip(words, FOUND, strict=True)]
+
+
+@pytest.fixture
+def sst5(tmp_path: Path) -> tuple[Path, list[dict[str, Any]]]:
+    path = tmp_path / "test.txt"
+    path.write_text(SST5, encoding="utf-8")
+    texts = [["It", "works"], ["Bad"], ["So", "so"]]
+    return path, [{"tokens": one, "label": label} for one, label in zip(texts, ["3", "1", "2"], strict=True)]
+
+
+@pytest.mark.parametrize("sizes", [(3,), (2, 1), (1, 1, 1)])
+def test_entities_are_counted_by_sentence_whatever_the_batches(ner, tmp_path: Path, sizes: tuple[int, ...]) -> None:
+    path, items = ner
+    starts = np.cumsum((0, *sizes))
+    batches = [items[start:end] for start, end in itertools.pairwise(starts)]
+    predictions = write_predictions(tmp_path / "predictions.json", batches)
+    read = read_items("ner", predictions, path, 2 * 3 / (5 + 4))
+    assert read is not None
+    np.testing.assert_array_equal(read.scores(), [GAINED, POSSIBLE])
+    assert read.groups == {}
+
+
+def test_roots_are_right_or_wrong(sst5, tmp_path: Path) -> None:
+    path, items = sst5
+    predictions = write_predictions(tmp_path / "predictions.json", [items[:2], items[2:]])
+    read = read_items("sst5", predictions, path, 2 / 3)
+    assert read is not None
+    np.testing.assert_array_equal(read.scores(), [[1, 0, 1], [1, 1, 1]])
+
+
+def test_groups_lie_beside_the_test_file(ner, tmp_path: Path) -> None:
+    path, items = ner
+    predictions = write_predictions(tmp_path / "predictions.json", [items])
+    (tmp_path / "eng.ambiguous.txt").write_text("1\n0\n1\n", encoding="utf-8")
+    read = read_items("ner", predictions, path, 6 / 9)
+    assert read is not None
+    assert read.members("ambiguous").tolist() == [True, False, True]
+    for flags in ("1\n0\n", "1\n0\n2\n"):
+        (tmp_path / "eng.ambiguous.txt").write_text(flags, encoding="utf-8")
+        with pytest.raises(ValueError, match=r"eng\.ambiguous\.txt: expected 3 lines of 0 or 1, found [23]"):
+            read_items("ner", predictions, path, 6 / 9)
+
+
+def test_what_does_not_belong_together_is_refused(ner, tmp_path: Path) -> None:
+    path, items = ner
+    out = tmp_path / "predictions.json"
+    with pytest.raises(ValueError, match=r"the predictions' items give 0\.666667, the metric says 0\.700000"):
+        read_items("ner", write_predictions(out, [items]), path, 0.7)
+    with pytest.raises(ValueError, match="shorter"):
+        read_items("ner", write_predictions(out, [items[:2]]), path, 0.5)
+    with pytest.raises(ValueError, match="longer"):
+        read_items("ner", write_predictions(out, [items, items[:1]]), path, 0.5)
+    with pytest.raises(ValueError, match=r"the item for .*eng\.testb:3 is another sentence"):
+        read_items("ner", write_predictions(out, [items[::-1]]), path, 6 / 9)
+
+
+def test_another_sentence_is_refused_for_trees_too(sst5, tmp_path: Path) -> None:
+    path, items = sst5
+    predictions = write_predictions(tmp_path / "predictions.json", [[items[0], items[2], items[1]]])
+    with pytest.raises(ValueError, match=r"the item for .*test\.txt:2 is another sentence"):
+        read_items("sst5", predictions, path, 2 / 3)
+
+
+def test_nothing_found_and_nothing_to_find_is_nought(tmp_path: Path) -> None:
+    path = tmp_path / "eng.testb"
+    path.write_text("Fine J O O\n", encoding="utf-8")
+    predictions = write_predictions(tmp_path / "predictions.json", [[{"words": ["Fine"], "entities": []}]])
+    read = read_items("ner", predictions, path, 0.0)
+    assert read is not None
+    np.testing.assert_array_equal(read.scores(), [[0], [0]])
+
+
+def test_a_task_without_items_has_none(tmp_path: Path) -> None:
+    assert read_items("another", tmp_path / "no.json", tmp_path / "no.txt", 0.5) is None
