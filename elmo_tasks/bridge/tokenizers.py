@@ -1,8 +1,9 @@
-"""A fix of how AllenNLP gets hold of spaCy's models."""
+"""Fixes of how AllenNLP gets hold of spaCy's models and of transformers' tokenizers."""
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import wraps
 from types import ModuleType
 from typing import Any
 
@@ -43,6 +44,28 @@ def tokenizer_without_model(module: ModuleType) -> Iterator[None]:
         return get_installed_or_download(spacy_model_name, key[1], parse, ner)
 
     module.get_spacy_model = get_spacy_model  # type: ignore[attr-defined]
+
+
+@contextmanager
+def tokenizer_without_methods_as_options(module: ModuleType) -> Iterator[None]:
+    """
+    What: a transformer's tokenizer is made without the option `add_special_tokens`.
+
+    Where: common/cached_transformers.py, `get_tokenizer`, which every tokenizer, indexer and embedder named
+    "pretrained_transformer…" calls.
+    Why: the option has the name of a method of the tokenizer. transformers once took no notice of it; now
+    it raises an AttributeError. AllenNLP says at each use whether it wants special tokens, so nothing is lost.
+    Until: AllenNLP leaves the option out.
+    """
+    yield
+    get_tokenizer = module.get_tokenizer
+
+    @wraps(get_tokenizer)
+    def without_the_option(model_name: str, **options: Any) -> Any:
+        options.pop("add_special_tokens", None)
+        return get_tokenizer(model_name, **options)
+
+    module.get_tokenizer = without_the_option  # type: ignore[attr-defined]
 
 
 def _is_installed(model: str) -> bool:

@@ -58,11 +58,7 @@ def transformer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-# AllenNLP hands add_special_tokens to the tokenizer's constructor, where today's transformers refuses it.
-refused = pytest.mark.xfail(raises=AttributeError, strict=True, reason="AllenNLP's get_tokenizer needs a fix")
-
-
-@pytest.mark.parametrize("embedder", ["word vectors", "ELMo", "both", pytest.param("a transformer", marks=refused)])
+@pytest.mark.parametrize("embedder", EMBEDDERS)
 def test_the_same_config_trains_with_another_embedder(
     embedder: str,
     transformer: Path,
