@@ -13,7 +13,12 @@ local data = profile.task('ner');
     tag_scheme: 'BIOUL',  // AllenNLP's configuration
     token_indexers: {
       tokens: { type: 'word_ids', digits_to_zero: false } + profile.word_lookup,  // true for Senna's vectors, the paper's
-      characters: { type: 'characters', min_padding_length: 3 },
+      characters: {
+        type: 'characters',
+        min_padding_length: 3,
+        // AllenNLP's CNN sees no window that reaches into padding: without these, words of one or two letters are nought
+        character_tokenizer: { start_tokens: ['<w>'], end_tokens: ['</w>'] },
+      },
     },
   },
   train_data_path: data.train,

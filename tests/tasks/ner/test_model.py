@@ -67,10 +67,9 @@ def sentences(model: Model, reader: NERReader, *lengths: int) -> list[Instance]:
 
 def characters_loop(w: dict[str, np.ndarray], model: Model, word: str) -> np.ndarray:
     """
-    The largest of ReLU's outputs over the word's windows.
+    The largest of ReLU's outputs over the windows of the word and its two marks.
 
-    AllenNLP masks a window that reaches over the word's end, so that a word shorter than the filter has none and
-    becomes nought, whatever min_padding_length is.
+    Without the marks a word shorter than the filter would have no window, since AllenNLP masks those in padding.
     """
     embedder = "text_field_embedder.token_embedder_characters."
     embedding = w[f"{embedder}_embedding._module.weight"]
@@ -78,16 +77,16 @@ def characters_loop(w: dict[str, np.ndarray], model: Model, word: str) -> np.nda
         w[f"{embedder}_encoder._module.conv_layer_0.weight"],
         w[f"{embedder}_encoder._module.conv_layer_0.bias"],
     )
-    ids = [model.vocab.get_token_index(character, "token_characters") for character in word]
+    ids = [model.vocab.get_token_index(character, "token_characters") for character in ["<w>", *word, "</w>"]]
     filters, width = kernel.shape[0], kernel.shape[2]
     windows = [
         [
             max(0.0, bias[f] + sum(kernel[f, :, k] @ embedding[ids[start + k]] for k in range(width)))
             for f in range(filters)
         ]
-        for start in range(len(word) - width + 1)
+        for start in range(len(ids) - width + 1)
     ]
-    return np.max(windows, axis=0) if windows else np.zeros(filters)
+    return np.max(windows, axis=0)
 
 
 def tagger_loop(model: Model, words: list[str], elmo: np.ndarray | None) -> np.ndarray:
