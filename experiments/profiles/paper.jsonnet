@@ -20,6 +20,13 @@ local elmo = 'elmo_2x4096_512_2048cnn_2xhighway';
   },
 
   tasks: {
+    ner: {
+      train: data + '/conll2003/eng.train',
+      dev: data + '/conll2003/eng.testa',
+      test: data + '/conll2003/eng.testb',
+      where: 'the shared task CoNLL-2003 (https://www.clips.uantwerpen.be/conll2003/ner/); its text (Reuters) comes from '
+             + 'NIST. The vectors of the paper (Senna) are no longer to be had: GloVe stands in.',
+    },
     sst5: {
       train: data + '/trees/train.txt',
       dev: data + '/trees/dev.txt',

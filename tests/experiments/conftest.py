@@ -23,6 +23,9 @@ def paper_data(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Pa
     (folder / "trees").mkdir()
     for part, source in (("train", "train"), ("dev", "dev"), ("test", "dev")):
         shutil.copy(fixtures / f"{source}.txt", folder / "trees" / f"{part}.txt")
+    (folder / "conll2003").mkdir()
+    for part, source in (("train", "train"), ("testa", "dev"), ("testb", "dev")):
+        shutil.copy(repository / "fixtures" / "ner" / f"{source}.txt", folder / "conll2003" / f"eng.{part}")
     lines = (fixtures / "vectors.txt").read_text(encoding="utf-8").splitlines()
     with zipfile.ZipFile(folder / "glove.840B.300d.zip", "w") as archive:
         # 300 numbers a word from the six of the fixture
