@@ -51,7 +51,7 @@ def test_a_seed_decides_everything(train: TrainConfig, monkeypatch: pytest.Monke
 
 def test_training_learns_the_training_sentences(train: TrainConfig, tmp_path: Path, repository: Path) -> None:
     data = str(repository / "fixtures" / "ner" / "train.txt")
-    settings = {"trainer.num_epochs": 40, "trainer.optimizer.lr": 0.03, "model.dropout": 0.0}
+    settings = {"trainer.num_epochs": 80, "trainer.optimizer.lr": 0.02, "model.dropout": 0.0}
     train("baseline", validation_data_path=data, test_data_path=data, **settings)
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["test_f1"] == 1.0
@@ -71,8 +71,8 @@ def test_the_vocabulary_is_the_training_words_and_every_word_of_the_vector_file(
         train(arm, arm)
         vocabulary = Vocabulary.from_files(tmp_path / arm / "vocabulary")
         assert set(vocabulary.get_token_to_index_vocabulary("tokens")) == words
-        # of the training words alone, in their own case
-        characters = {"@@PADDING@@", "@@UNKNOWN@@"}.union(*tokens)
+        # of the training words alone, in their own case, and the marks of a word's ends
+        characters = {"@@PADDING@@", "@@UNKNOWN@@", "<w>", "</w>"}.union(*tokens)
         assert set(vocabulary.get_token_to_index_vocabulary("token_characters")) == characters
     assert {"excellent", "boring"} <= words  # in the vector file alone
     assert "zyx" not in words  # in the development file
