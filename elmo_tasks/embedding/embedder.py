@@ -151,7 +151,8 @@ class BiLMEmbedder(TokenEmbedder):
             if settings.wanted:
                 raise InputError(f"The embedder 'bilm' is to have a store, but there can be none: {error}") from error
             logger.info("ELMo's layers are computed anew for every batch: %s", error)
-            if not isinstance(error, StoreFullError):
+            # What a store that is full has is read nevertheless.
+            if not (isinstance(error, StoreFullError) and len(store)):
                 self._store = None
 
     @property
@@ -238,7 +239,10 @@ class BiLMEmbedder(TokenEmbedder):
         gradients = torch.is_grad_enabled() and not self.is_frozen
         with torch.set_grad_enabled(gradients), torch.autocast(character_ids.device.type, enabled=False):
             store = self._usable_store()
-            result = store.layers(folded) if store else self.bilm(folded, keep_sentence_boundaries=True)
+            if store is None:
+                result = self.bilm(folded, keep_sentence_boundaries=True)
+            else:
+                result = store.layers(folded)
         # (..., rows, num_tokens + 2, ...) -> (..., batch_size, ..., num_tokens + 2, ...)
         output = BiLMOutput(
             result.layers.unflatten(1, batch) if len(batch) > 1 else result.layers,

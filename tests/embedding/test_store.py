@@ -60,6 +60,11 @@ class TestTheDefault:
         assert torch.equal(again(ids), stored(ids))
         assert [folder.name for folder in stores.iterdir()] == [stored._store.folder.name]
 
+    def test_a_batch_does_not_count_the_store(self, bilm_files: BiLMFiles, stores: Path, monkeypatch) -> None:
+        stored = filled(bilm_files)
+        monkeypatch.setattr(LayerStore, "__len__", lambda self: pytest.fail("the store was counted"))
+        stored(batch_to_ids(SENTENCES))
+
     @pytest.mark.parametrize("axes", [(4,), (2, 2)], ids=["texts", "lists of texts"])
     def test_more_axes_and_layer_norm(self, bilm_files: BiLMFiles, stores: Path, axes: tuple[int, ...]) -> None:
         ids = batch_to_ids(SENTENCES).unflatten(0, axes)

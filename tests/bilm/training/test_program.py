@@ -25,6 +25,12 @@ def environment(repository: Path) -> dict[str, str]:
     return {**os.environ, "ELMO_TASKS_NO_HOOK": "1", "PYTHONPATH": str(repository)}
 
 
+def run_code(code: str, repository: Path) -> "subprocess.CompletedProcess[str]":
+    """A Python program in a process of its own."""
+    command, settings = [sys.executable, "-c", code], environment(repository)
+    return subprocess.run(command, env=settings, capture_output=True, text=True, timeout=120, check=False)
+
+
 def whole_run(config: Path, output: str) -> Path:
     """The same training without interruption, in this process."""
     content = json.loads(config.read_text()) | {"output": output}
@@ -106,14 +112,7 @@ def test_on_a_machine_with_torch_numpy_and_h5py_alone(write_config: WriteConfig,
     absent = absent_packages()
     assert {"tqdm", "scipy"} & absent, "nothing is kept from the program, the test proves nothing"
     code = BARE_MACHINE.format(absent=sorted(absent), config=str(config))
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment(repository),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = run_code(code, repository)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^batch 16 of 16 .* tokens/s, 0:00 min left, 0\.\d GB$", done.stderr, re.MULTILINE), done.stderr
     assert re.search(
@@ -141,14 +140,7 @@ def test_a_disk_that_fills_leaves_the_last_checkpoint(write_config: WriteConfig,
     checkpoint = write_config().parent / "out" / "checkpoint.pt"
     kept = checkpoint.read_bytes()
     code = FULL_DISK.format(size=len(kept) * 9 // 10, config=str(write_config(epochs=1.0, checkpoint_minutes=0)))
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment(repository),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = run_code(code, repository)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith(f"error: {checkpoint}: the file cannot be written (")
     assert done.stderr.endswith("the checkpoint before it is kept, and the same command goes on from there.\n")

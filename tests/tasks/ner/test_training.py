@@ -1,16 +1,14 @@
 """Training of the configs through AllenNLP: what is saved is what was trained, and a seed decides everything."""
 
 import json
-import shutil
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from allennlp.data import Vocabulary
-from allennlp.models import load_archive
 
+from tests.tasks.archives import assert_predicts_alike
 from tests.tasks.conftest import TrainConfig
 
 
@@ -22,20 +20,7 @@ def train(train_config: TrainConfig) -> TrainConfig:
 @pytest.mark.parametrize("arm", ["baseline", "elmo", "elmo_only"])
 def test_an_archive_predicts_as_the_model_that_was_trained(train: TrainConfig, tmp_path: Path, arm: str, monkeypatch):
     monkeypatch.setenv("ELMO_TASKS_STORE", "off")  # its vectors are rounded
-    model = train(arm)
-    moved = shutil.move(tmp_path / "run" / "model.tar.gz", tmp_path / "model.tar.gz")
-    shutil.rmtree(tmp_path / "run")
-    archive = load_archive(moved)
-    for name, parameter in model.state_dict().items():
-        np.testing.assert_array_equal(archive.model.state_dict()[name], parameter, err_msg=name)
-    reader = archive.validation_dataset_reader
-    instances = [reader.text_to_instance(text.split(" ")) for text in ("Anna visits Lyon .", "U2")]
-    for instance in instances:
-        reader.apply_token_indexers(instance)
-    both = (trained.eval().forward_on_instances(instances) for trained in (model, archive.model))
-    for trained, loaded in zip(*both, strict=True):
-        np.testing.assert_array_equal(trained["logits"], loaded["logits"])
-        assert trained["tags"] == loaded["tags"]
+    assert_predicts_alike(train(arm), tmp_path, ("Anna visits Lyon .", "U2"), ("logits", "tags"))
 
 
 def test_a_seed_decides_everything(train: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:

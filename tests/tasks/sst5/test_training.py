@@ -1,7 +1,6 @@
 """Training of the configs through AllenNLP: what is saved is what was trained, and a seed decides everything."""
 
 import json
-import shutil
 from functools import partial
 from pathlib import Path
 
@@ -9,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 from allennlp.data import Vocabulary
-from allennlp.models import load_archive
 from allennlp.predictors import Predictor
 
 from elmo_tasks.bilm import BiLM
 from elmo_tasks.errors import InputError
 from elmo_tasks.tasks.sst5.predictor import SST5Predictor, treebank_tokens
+from tests.tasks.archives import assert_predicts_alike
 from tests.tasks.conftest import TrainConfig
 
 SENTENCE = 'The "plot" is flat (and dull), from start/finish.'
@@ -46,19 +45,7 @@ def test_an_archive_predicts_as_the_model_that_was_trained(
     train: TrainConfig, tmp_path: Path, arm: str, monkeypatch
 ) -> None:
     monkeypatch.setenv("ELMO_TASKS_STORE", "off")  # its vectors are rounded
-    model = train(arm)
-    moved = shutil.move(tmp_path / "run" / "model.tar.gz", tmp_path / "model.tar.gz")
-    shutil.rmtree(tmp_path / "run")
-    archive = load_archive(moved)
-    for name, parameter in model.state_dict().items():
-        np.testing.assert_array_equal(archive.model.state_dict()[name], parameter, err_msg=name)
-    reader = archive.validation_dataset_reader
-    instances = [reader.text_to_instance(text.split(" ")) for text in ("A dull film .", "Fine")]
-    for instance in instances:
-        reader.apply_token_indexers(instance)
-    both = (trained.eval().forward_on_instances(instances) for trained in (model, archive.model))
-    for trained, loaded in zip(*both, strict=True):
-        np.testing.assert_array_equal(trained["logits"], loaded["logits"])
+    assert_predicts_alike(train(arm), tmp_path, ("A dull film .", "Fine"), ("logits",))
 
 
 def test_a_seed_decides_everything(train: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
