@@ -49,7 +49,7 @@ def read_items(task: str, predictions: Path, test_file: Path, score: float) -> T
 
 def _sst5_scores(predictions: Path, test_file: Path) -> Iterator[tuple[int, int]]:
     """One item a sentence: whether its root has the predicted one of the five labels."""
-    predicted = _items(predictions, ("tokens", "label"))
+    predicted = read_answers(predictions, ("tokens", "label"))
     for (line, tree), (tokens, label) in zip(read_trees(test_file), predicted, strict=True):
         if tokens != tree.tokens():
             raise ValueError(f"{predictions}: the item for {test_file}:{line} is another sentence")
@@ -58,7 +58,7 @@ def _sst5_scores(predictions: Path, test_file: Path) -> Iterator[tuple[int, int]
 
 def _ner_scores(predictions: Path, test_file: Path) -> Iterator[tuple[int, int]]:
     """One item a sentence: twice its correct entities, over its gold ones and those found."""
-    predicted = _items(predictions, ("words", "entities"))
+    predicted = read_answers(predictions, ("words", "entities"))
     for sentence, (words, entities) in zip(read_sentences(test_file), predicted, strict=True):
         if words != sentence.words:
             raise ValueError(f"{predictions}: the item for {test_file}:{sentence.line} is another sentence")
@@ -69,12 +69,27 @@ def _ner_scores(predictions: Path, test_file: Path) -> Iterator[tuple[int, int]]
 _SCORES: dict[str, Callable[[Path, Path], Iterator[tuple[int, int]]]] = {"ner": _ner_scores, "sst5": _sst5_scores}
 
 
-def _items(predictions: Path, keys: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
-    """Items one by one: a line of the file holds a batch, as lists that run side by side."""
+def read_answers(predictions: Path, keys: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+    """
+    A model's outputs item by item, from what ``allennlp evaluate --predictions-output-file`` wrote.
+
+    A line of that file holds a batch, as lists that run side by side.
+
+    Parameters
+    ----------
+    keys
+        The outputs wanted. The first must be there; for another that is not there, None stands.
+
+    Raises
+    ------
+    ValueError
+        If lists are not of one length.
+    """
     with predictions.open(encoding="utf-8") as file:
         for line in file:
             batch = json.loads(line)
-            yield from zip(*(batch[key] for key in keys), strict=True)
+            count = len(batch[keys[0]])
+            yield from zip(*(batch.get(key) or [None] * count for key in keys), strict=True)
 
 
 def _read_groups(test_file: Path, count: int) -> dict[str, np.ndarray]:

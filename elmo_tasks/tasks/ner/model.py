@@ -1,6 +1,7 @@
 """The tagger of the paper's NER experiments: two biLSTMs and a conditional random field."""
 
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
 
 import torch
 from allennlp.common import Lazy
@@ -13,7 +14,7 @@ from overrides import overrides
 
 from elmo_tasks.embedding.mix import add_mix_penalty
 from elmo_tasks.errors import InputError
-from elmo_tasks.formats.tags import SCHEMES, Span, decode
+from elmo_tasks.formats.tags import SCHEMES, Span, decode, encode
 from elmo_tasks.tasks.ner.metric import EntityF1
 from elmo_tasks.tasks.ner.reader import LABEL_NAMESPACE
 
@@ -53,6 +54,7 @@ class CRFTagger(Model):
     """
 
     default_predictor = "paper_ner"
+    official_keys: ClassVar[tuple[str, ...]] = ("words", "entities", "gold_entities")
 
     def __init__(
         self,
@@ -106,7 +108,8 @@ class CRFTagger(Model):
         Returns
         -------
         ``logits`` ``(batch_size, num_tokens, num_tags)``; ``mask`` ``(batch_size, num_tokens)``; ``tags``, each
-        sentence's best indices; ``loss`` where there are gold tags; ``words`` where there is metadata.
+        sentence's best indices; ``loss`` where there are gold tags; ``words`` where there is metadata, and
+        ``gold_entities`` where that has them.
         """
         self._check_tag_scheme(metadata)
         mask = get_text_field_mask(tokens)
@@ -121,6 +124,8 @@ class CRFTagger(Model):
             result["tags"] = [path for path, _ in self.crf.viterbi_tags(logits, mask)]
         if metadata is not None:
             result["words"] = [item["words"] for item in metadata]
+            if tags is not None:
+                result["gold_entities"] = [[list(span) for span in item["entities"]] for item in metadata]
             if "tags" in result and tags is not None:
                 for item, path in zip(metadata, result["tags"], strict=True):
                     self._f1(item["entities"], self._entities(path), len(path))
@@ -133,6 +138,20 @@ class CRFTagger(Model):
         output_dict["entities"] = [[list(span) for span in self._entities(path)] for path in paths]
         output_dict["tags"] = [[self._tags[index] for index in path] for path in paths]
         return output_dict
+
+    def official_predictions(
+        self, items: Iterable[tuple[list[str], list[list[Any]], list[list[Any]] | None]]
+    ) -> Iterator[str]:
+        """Rows that conlleval reads: word, gold tag where it is known, predicted tag, coded as IOB2."""
+        for words, found, gold in items:
+            codings = [
+                encode([Span(*span) for span in spans], len(words), "IOB2")
+                for spans in (gold, found)
+                if spans is not None
+            ]
+            for row in zip(words, *codings, strict=True):
+                yield " ".join(row) + "\n"
+            yield "\n"
 
     @overrides
     def get_metrics(self, reset: bool = False) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """The biattentive classification network (BCN) of McCann et al. (2017), as the ELMo paper uses it on SST-5."""
 
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
 
 import torch
 from allennlp.common import Lazy
@@ -74,6 +75,7 @@ class BiattentiveClassificationNetwork(Model):
     """
 
     default_predictor = "paper_sst5"
+    official_keys: ClassVar[tuple[str, ...]] = ("label",)
 
     def __init__(
         self,
@@ -191,6 +193,11 @@ class BiattentiveClassificationNetwork(Model):
         output_dict["label"] = [str(index) for index in best]
         output_dict["name"] = [self.class_names[index] for index in best]
         return output_dict
+
+    def official_predictions(self, items: Iterable[tuple[str]]) -> Iterator[str]:
+        """One label a line, as ``score sst5`` reads them."""
+        for (label,) in items:
+            yield f"{label}\n"
 
     @overrides
     def get_regularization_penalty(self) -> torch.Tensor | None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from elmo_tasks.reproduce.items import read_items
+from elmo_tasks.scoring.conlleval import score_lines
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,22 @@ def test_train_evaluate_and_count_items(
     assert len(gained) == 6
     assert gained.sum() / possible.sum() == pytest.approx(f1, abs=1e-9)
     assert np.all(gained <= possible)
+
+    # both commands write what conlleval reads, and that gives the same figure
+    official = tmp_path / "official.txt"
+    options = ["--predictions-output-file", official, "-o", json.dumps({"evaluation": {"type": "official"}})]
+    evaluated = run_command("allennlp", "evaluate", archive, data, *options, folder=elsewhere)
+    assert evaluated.returncode == 0, evaluated.stderr
+    with official.open("rb") as file:
+        scored, warnings = score_lines(enumerate(file, start=1))
+    assert not warnings
+    assert scored.overall.f1 / 100 == pytest.approx(f1, abs=1e-12)
+    predicted = tmp_path / "predicted.txt"
+    options = ["--use-dataset-reader", "--predictor", "official", "--output-file", predicted, "--silent"]
+    result = run_command("allennlp", "predict", archive, data, *options, folder=elsewhere)
+    assert result.returncode == 0, result.stderr
+    assert predicted.read_bytes() == official.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
 
 
 def test_a_bad_row_ends_training_with_one_sentence(
