@@ -47,6 +47,30 @@ def read_sentences(path: str | Path, scheme: str = "IOB1") -> Iterator[Sentence]
         With file and line: a row of more or fewer than four columns, a tag that cannot stand where it does, bytes that
         are not UTF-8; or a file without any sentence.
     """
+    for document, rows in _sentences(path):
+        try:
+            entities = decode([row.columns[_ENTITY] for row in rows], scheme)
+        except TagError as error:
+            row = rows[min(error.position, len(rows) - 1)]
+            raise InputError(f"{path}:{row.number}: {error} (the file is read as {scheme}).") from None
+        yield Sentence([row.columns[_WORD] for row in rows], entities, document, rows[0].number)
+
+
+def read_words(path: str | Path) -> Iterator[tuple[int, list[str]]]:
+    """
+    The line and the words of each sentence of a file, however its entities are coded.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_sentences`, but for the tags.
+    """
+    for _, rows in _sentences(path):
+        yield rows[0].number, [row.columns[_WORD] for row in rows]
+
+
+def _sentences(path: str | Path) -> Iterator[tuple[int, list[Row]]]:
+    """Each sentence's document and rows."""
     document = -1
     empty = True
     for block in read_blocks(path, _NUM_COLUMNS):
@@ -57,22 +81,13 @@ def read_sentences(path: str | Path, scheme: str = "IOB1") -> Iterator[Sentence]
                 continue
             if rows:
                 empty = False
-                yield _sentence(path, rows, document, scheme)
+                yield document, rows
             rows = []
             document += 1
         if rows:
             empty = False
-            yield _sentence(path, rows, document, scheme)
+            yield document, rows
     if empty:
         raise InputError(
             f"{path}: no sentence in this file; expected rows of word, part of speech, chunk and entity tag."
         )
-
-
-def _sentence(path: str | Path, rows: list[Row], document: int, scheme: str) -> Sentence:
-    try:
-        entities = decode([row.columns[_ENTITY] for row in rows], scheme)
-    except TagError as error:
-        row = rows[min(error.position, len(rows) - 1)]
-        raise InputError(f"{path}:{row.number}: {error} (the file is read as {scheme}).") from None
-    return Sentence([row.columns[_WORD] for row in rows], entities, document, rows[0].number)

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from elmo_tasks.formats.conll2003 import read_sentences
-from elmo_tasks.formats.tags import Span
+from elmo_tasks.formats.conll2003 import read_words
 from elmo_tasks.formats.trees import read_trees
 from elmo_tasks.reproduce.results import TestItems
 
@@ -58,12 +57,13 @@ def _sst5_scores(predictions: Path, test_file: Path) -> Iterator[tuple[int, int]
 
 def _ner_scores(predictions: Path, test_file: Path) -> Iterator[tuple[int, int]]:
     """One item a sentence: twice its correct entities, over its gold ones and those found."""
-    predicted = read_answers(predictions, ("words", "entities"))
-    for sentence, (words, entities) in zip(read_sentences(test_file), predicted, strict=True):
-        if words != sentence.words:
-            raise ValueError(f"{predictions}: the item for {test_file}:{sentence.line} is another sentence")
-        found = {Span(*entity) for entity in entities}
-        yield 2 * len(found.intersection(sentence.entities)), len(found) + len(sentence.entities)
+    predicted = read_answers(predictions, ("words", "entities", "gold_entities"))
+    for (line, words), (predicted_words, found, gold) in zip(read_words(test_file), predicted, strict=True):
+        if predicted_words != words:
+            raise ValueError(f"{predictions}: the item for {test_file}:{line} is another sentence")
+        # The gold entities are those that the reader has read: it knows how the file codes them.
+        spans = {tuple(entity) for entity in found}
+        yield 2 * len(spans.intersection(map(tuple, gold))), len(found) + len(gold)
 
 
 _SCORES: dict[str, Callable[[Path, Path], Iterator[tuple[int, int]]]] = {"ner": _ner_scores, "sst5": _sst5_scores}

@@ -24,6 +24,7 @@ Red N O I-ORG
 Hat N O I-ORG
 Films N O B-ORG
 """
+GOLD = [[["PER", 0, 2], ["LOC", 3, 4]], [], [["ORG", 0, 2], ["ORG", 2, 3]]]
 FOUND = [[["PER", 0, 2], ["LOC", 2, 3]], [], [["ORG", 0, 2], ["ORG", 2, 3], ["PER", 0, 2]]]
 GAINED, POSSIBLE = [2, 0, 4], [4, 0, 5]
 SST5 = "(3 (2 It) (4 works))\n(0 Bad)\n(2 (2 So) (2 so))\n"
@@ -41,7 +42,8 @@ def ner(tmp_path: Path) -> tuple[Path, list[dict[str, Any]]]:
     path = tmp_path / "eng.testb"
     path.write_text(NER, encoding="utf-8")
     words = [["Anna", "Vale", "visits", "Lyon"], ["Fine"], ["Red", "Hat", "Films"]]
-    return path, [{"words": one, "entities": found} for one, found in zip(words, FOUND, strict=True)]
+    items = zip(words, FOUND, GOLD, strict=True)
+    return path, [{"words": one, "entities": found, "gold_entities": gold} for one, found, gold in items]
 
 
 @pytest.fixture
@@ -62,6 +64,15 @@ def test_entities_are_counted_by_sentence_whatever_the_batches(ner, tmp_path: Pa
     assert read is not None
     np.testing.assert_array_equal(read.scores(), [GAINED, POSSIBLE])
     assert read.groups == {}
+
+
+def test_the_file_may_code_its_entities_in_any_scheme(ner, tmp_path: Path) -> None:
+    path, items = ner
+    path.write_text(NER.replace("Lyon N O I-LOC", "Lyon N O U-LOC"), encoding="utf-8")
+    predictions = write_predictions(tmp_path / "predictions.json", [items])
+    read = read_items("ner", predictions, path, 6 / 9)
+    assert read is not None
+    np.testing.assert_array_equal(read.scores(), [GAINED, POSSIBLE])
 
 
 def test_roots_are_right_or_wrong(sst5, tmp_path: Path) -> None:
@@ -108,7 +119,9 @@ def test_another_sentence_is_refused_for_trees_too(sst5, tmp_path: Path) -> None
 def test_nothing_found_and_nothing_to_find_is_nought(tmp_path: Path) -> None:
     path = tmp_path / "eng.testb"
     path.write_text("Fine J O O\n", encoding="utf-8")
-    predictions = write_predictions(tmp_path / "predictions.json", [[{"words": ["Fine"], "entities": []}]])
+    predictions = write_predictions(
+        tmp_path / "predictions.json", [[{"words": ["Fine"], "entities": [], "gold_entities": []}]]
+    )
     read = read_items("ner", predictions, path, 0.0)
     assert read is not None
     np.testing.assert_array_equal(read.scores(), [[0], [0]])

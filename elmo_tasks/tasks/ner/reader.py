@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from allennlp.data import DatasetReader, Field, Instance, Token, TokenIndexer
+from allennlp.data import DatasetReader, Field, Instance, Token, TokenIndexer, Vocabulary
 from allennlp.data.fields import MetadataField, SequenceLabelField, TextField
 from allennlp.data.token_indexers import SingleIdTokenIndexer
 from overrides import overrides
@@ -16,6 +16,30 @@ from elmo_tasks.formats.tags import SCHEMES, Span, encode
 logger = logging.getLogger(__name__)
 
 LABEL_NAMESPACE = "ner_tags"
+
+
+class TagsField(SequenceLabelField):
+    """The tags of a sentence; one that the training data has not is a mistake with a sentence of its own."""
+
+    @overrides
+    def index(self, vocab: Vocabulary) -> None:
+        """
+        Look the tags up.
+
+        Raises
+        ------
+        InputError
+            For a tag that the vocabulary lacks.
+        """
+        known = vocab.get_token_to_index_vocabulary(self._label_namespace)
+        unknown = next((tag for tag in self.labels if tag not in known), None)
+        if unknown is not None:
+            words = " ".join(token.text for token in self.sequence_field)
+            raise InputError(
+                f"the tag {unknown!r} of the sentence {words[:80]!r} does not occur in the training data, so that no "
+                f"model of it can score it (its tags: {', '.join(sorted(known))})."
+            )
+        super().index(vocab)
 
 
 @DatasetReader.register("paper_ner")
@@ -99,6 +123,6 @@ class NERReader(DatasetReader):
         if entities is not None:
             metadata["entities"] = list(entities)
             tags = encode(entities, len(words), self._tag_scheme)
-            fields["tags"] = SequenceLabelField(tags, text, LABEL_NAMESPACE)
+            fields["tags"] = TagsField(tags, text, LABEL_NAMESPACE)
         fields["metadata"] = MetadataField(metadata)
         return Instance(fields)

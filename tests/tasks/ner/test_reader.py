@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 import pytest
-from allennlp.data import Instance
+from allennlp.data import Instance, Vocabulary
 
 from elmo_tasks.errors import InputError
 from elmo_tasks.formats.tags import SCHEMES, Span
@@ -132,3 +132,18 @@ def test_real_training_data(shared_folder: Path, caplog: pytest.LogCaptureFixtur
     assert caplog.messages[-1].endswith("14,041 sentences of 946 documents, 203,621 tokens, 23,499 entities.")
     labels = {tag for instance in instances for tag in instance["tags"].labels}
     assert labels == {"O"} | {f"{letter}-{label}" for letter in "BIUL" for label in ("LOC", "MISC", "ORG", "PER")}
+
+
+def test_a_tag_that_training_lacks_is_named_with_its_sentence(train_file: Path, tmp_path: Path) -> None:
+    vocabulary = Vocabulary.from_instances(NERReader().read(train_file))
+    path = tmp_path / "dev.txt"
+    path.write_text("A NN O O\nFrench JJ O I-MISC\ntown NN O O\n", encoding="utf-8")
+    (instance,) = NERReader().read(path)
+    with pytest.raises(InputError, match=r"the tag 'U-MISC' of the sentence 'A French town' does not occur in the"):
+        instance.index_fields(vocabulary)
+    (instance,) = NERReader().read(path)
+    vocabulary.add_token_to_namespace("U-MISC", "ner_tags")
+    instance.index_fields(vocabulary)
+    assert instance["tags"].as_tensor({"num_tokens": 3}).tolist() == [
+        vocabulary.get_token_index(tag, "ner_tags") for tag in ("O", "U-MISC", "O")
+    ]
