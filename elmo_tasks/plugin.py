@@ -18,6 +18,7 @@ import elmo_tasks.embedding.word_indexer
 import elmo_tasks.reproduce.announcement
 import elmo_tasks.reproduce.checkpointer
 import elmo_tasks.reproduce.official
+import elmo_tasks.reproduce.precision
 import elmo_tasks.reproduce.train_loop
 import elmo_tasks.reproduce.trainer
 import elmo_tasks.tasks.ner.model
