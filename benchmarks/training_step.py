@@ -4,9 +4,9 @@ Milliseconds of a training step of a task's configs: products in float32 and in 
     ELMO_TASKS_PROFILE=open ELMO_TASKS_DATA=data python benchmarks/training_step.py sst5/baseline sst5/widened sst5/elmo
     python benchmarks/training_step.py ner/baseline stock/ner ner/elmo --batches 12
 
-A name is a config below experiments without its suffix; `stock` needs allennlp-models. Batches are the config's; configs
-and precisions take turns at them in one process. A step is all but reading: forward, backward, clipping, optimizer.
-ELMo's layers come from a store that is filled beforehand. Prints a Markdown table.
+A name is a config below experiments without its suffix; `stock` needs allennlp-models. Batches are the config's;
+configs and precisions take turns at them in one process. A step is all but reading: forward,
+backward, clipping, optimizer. ELMo's layers come from a store that is filled beforehand. Prints a Markdown table.
 """
 
 import argparse
