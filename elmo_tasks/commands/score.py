@@ -8,9 +8,10 @@ cannot be read. docs/scores.md has the formats.
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 STANDARD_INPUT = "-"
 
@@ -44,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for score in SCORES:
         added = tasks.add_parser(score.task, help=score.help, description=score.help)
         score.add_arguments(added)
-        added.add_argument("--json", action="store_true", help="print a JSON object; percentages have two digits")
+        added.add_argument("--json", action="store_true", help="print a JSON object, with the same percentages")
         added.set_defaults(score=score)
 
 
@@ -69,8 +70,7 @@ def _ner(args: argparse.Namespace) -> int:
     from elmo_tasks.scoring import conlleval
 
     score, warnings = conlleval.score_lines(_byte_lines(args.file), _name(args.file), args.raw)
-    for warning in warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+    _warn(warnings)
     text = f"{json.dumps(conlleval.to_dict(score), indent=2)}\n" if args.json else conlleval.report(score)
     # Bytes went in as Latin-1 characters, and come out as the bytes they were.
     sys.stdout.flush()
@@ -95,10 +95,63 @@ def _sst5(args: argparse.Namespace) -> int:
     return 0
 
 
+def _snli_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("gold", type=Path, help="the official file, a JSON object a line: plain, .gz or .xz")
+    parser.add_argument("predictions", help='an object with "pairID" and "label" a line; - for standard input')
+
+
+def _snli(args: argparse.Namespace) -> int:
+    from elmo_tasks.formats.snli import read_pairs, read_predictions
+    from elmo_tasks.scoring.accuracy import compare_by_name
+
+    gold = {pair.pair_id: pair.label for pair in read_pairs(args.gold)}
+    predicted = read_predictions(_lines(args.predictions), _name(args.predictions))
+    score, warnings = compare_by_name(gold, predicted, str(args.gold), _name(args.predictions))
+    _warn(warnings)
+    print(json.dumps(score.to_dict(), indent=2) if args.json else score.accuracy)
+    return 0
+
+
+def _squad_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", help="the official file, in SQuAD's JSON layout: plain, .gz or .xz")
+    parser.add_argument("predictions", help="a JSON object, the answer to each question's id; - for standard input")
+
+
+def _squad(args: argparse.Namespace) -> int:
+    from elmo_tasks.scoring import squad
+
+    dataset, dataset_warnings = _json_object(args.dataset)
+    predictions, predictions_warnings = _json_object(args.predictions)
+    score, official_warnings = squad.score_documents(dataset, predictions, _name(args.dataset), _name(args.predictions))
+    for line in official_warnings:
+        print(line, file=sys.stderr)
+    _warn(dataset_warnings + predictions_warnings)
+    print(json.dumps(squad.to_dict(score), indent=2) if args.json else squad.report(score))
+    return 0
+
+
+def _json_object(file: str) -> tuple[dict[str, Any], list[str]]:
+    """A file's JSON object, and a warning where its parser has dropped values, as the official script's does."""
+    from elmo_tasks.formats.squad import read_object
+
+    keys: list[str] = []
+    found = read_object(_lines(file), _name(file), keys.append)
+    if not keys:
+        return found, []
+    return found, [f"{_name(file)}: repeated keys, of which the last value counts: {len(keys)}, first {keys[0]!r}."]
+
+
 SCORES = (
     Score("ner", "Phrases of a CoNLL file, as conlleval scores them.", _ner_arguments, _ner),
+    Score("snli", "Accuracy of the labels of sentence pairs.", _snli_arguments, _snli),
+    Score("squad", "Answers to questions, as the official script of SQuAD 1.1 scores them.", _squad_arguments, _squad),
     Score("sst5", "Accuracy of the sentiment of whole sentences.", _sst5_arguments, _sst5),
 )
+
+
+def _warn(sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        print(f"warning: {sentence}", file=sys.stderr)
 
 
 def _name(file: str) -> str:
@@ -119,11 +172,6 @@ def _byte_lines(file: str) -> Iterator[tuple[int, bytes]]:
 
 
 def _lines(file: str) -> Iterator[tuple[int, str]]:
-    from elmo_tasks.formats.files import read_lines
+    from elmo_tasks.formats.files import decode_lines
 
-    if file != STANDARD_INPUT:
-        yield from read_lines(file)
-        return
-    for number, line in _byte_lines(file):
-        # Labels are ASCII: any other character is a mistake that the reader of labels names.
-        yield number, line.decode("utf-8", errors="backslashreplace").removesuffix("\n")
+    return decode_lines(_byte_lines(file), _name(file))

@@ -5,7 +5,7 @@ import gzip
 import lzma
 import os
 import zlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
@@ -77,14 +77,26 @@ def read_lines(path: str | Path) -> Generator[tuple[int, str], None, None]:
     InputError
         Naming file and line, where the file is missing, damaged, starts with a byte order mark or is not UTF-8.
     """
-    for number, raw in read_byte_lines(path):
+    yield from decode_lines(read_byte_lines(path), str(path))
+
+
+def decode_lines(lines: Iterable[tuple[int, bytes]], source: str) -> Generator[tuple[int, str], None, None]:
+    """
+    The lines of :func:`read_lines` from those of :func:`read_byte_lines`, which may come from elsewhere.
+
+    Parameters
+    ----------
+    source
+        What messages call the file.
+    """
+    for number, raw in lines:
         if number == 1 and raw.startswith(_BYTE_ORDER_MARK):
-            raise InputError(f"{path}:1: the file starts with a byte order mark; save it as UTF-8 without one.")
+            raise InputError(f"{source}:1: the file starts with a byte order mark; save it as UTF-8 without one.")
         try:
             line = raw.decode("utf-8")
         except UnicodeDecodeError as error:
             raise InputError(
-                f"{path}:{number}: byte {error.start + 1} of the line (0x{raw[error.start]:02x}) is not UTF-8; "
+                f"{source}:{number}: byte {error.start + 1} of the line (0x{raw[error.start]:02x}) is not UTF-8; "
                 "convert the file to UTF-8."
             ) from error
         yield number, line.removesuffix("\n")

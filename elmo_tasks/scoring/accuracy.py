@@ -1,6 +1,6 @@
 """Accuracy of labels: one label an item in gold and predictions, as for sentiment (SST-5) and inference (SNLI)."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from elmo_tasks.errors import InputError
@@ -72,3 +72,78 @@ def compare(gold: Iterable[str], predicted: Iterable[str], gold_source: str, pre
             "for each, in the same order."
         )
     return Accuracy(sum(map(str.__eq__, gold, predicted)), len(gold))
+
+
+@dataclass(frozen=True, slots=True)
+class PairedAccuracy:
+    """
+    The accuracy of labels that belong to named items.
+
+    Parameters
+    ----------
+    accuracy
+        Of the items with a gold label; a missing prediction is a wrong one.
+    skipped
+        Number of items without a gold label, which do not count.
+    missing
+        Names of the items with a gold label and without a prediction.
+    unknown
+        Names that have a prediction and are no items.
+    """
+
+    accuracy: Accuracy
+    skipped: int
+    missing: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain values for JSON: those of the accuracy, and the numbers `skipped`, `missing` and `unknown`."""
+        return {
+            **self.accuracy.to_dict(),
+            "skipped": self.skipped,
+            "missing": len(self.missing),
+            "unknown": len(self.unknown),
+        }
+
+
+def compare_by_name(
+    gold: Mapping[str, str | None], predicted: Mapping[str, str], gold_source: str, predicted_source: str
+) -> tuple[PairedAccuracy, list[str]]:
+    """
+    The accuracy of the labels that were predicted for items by their names.
+
+    Parameters
+    ----------
+    gold
+        The label of each item, or None.
+    gold_source, predicted_source
+        What messages call the files.
+
+    Returns
+    -------
+    score, warnings
+        The second are sentences about what is missing, unknown or skipped.
+
+    Raises
+    ------
+    InputError
+        If no item has a gold label.
+    """
+    labels = {name: label for name, label in gold.items() if label is not None}
+    if not labels:
+        raise InputError(f"{gold_source}: no item has a gold label, there is nothing to score.")
+    score = PairedAccuracy(
+        Accuracy(sum(predicted.get(name) == label for name, label in labels.items()), len(labels)),
+        skipped=len(gold) - len(labels),
+        missing=tuple(name for name in labels if name not in predicted),
+        unknown=tuple(name for name in predicted if name not in gold),
+    )
+    warnings = [f"{predicted_source}: there is no label for {name!r}, which counts as wrong." for name in score.missing]
+    if score.unknown:
+        warnings.append(
+            f"{predicted_source}: {len(score.unknown)} of {len(predicted)} labels are for items that are not in "
+            f"{gold_source} and do not count, the first is for {score.unknown[0]!r}."
+        )
+    if score.skipped:
+        warnings.append(f"{gold_source}: {score.skipped} of {len(gold)} items have no gold label and do not count.")
+    return score, warnings

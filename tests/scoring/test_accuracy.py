@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elmo_tasks.errors import InputError
-from elmo_tasks.scoring.accuracy import Accuracy, compare, read_labels
+from elmo_tasks.scoring.accuracy import Accuracy, PairedAccuracy, compare, compare_by_name, read_labels
 
 LABELS = ("entailment", "neutral", "contradiction")
 
@@ -63,3 +63,46 @@ def test_any_lines_are_labels_or_the_error(lines: list[str]) -> None:
     assert found == ([] if message else [line.strip() for line in lines])
     assert message.startswith("file" if message else "")
     assert message.isprintable()
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdef"), st.sampled_from([*LABELS, None])).filter(
+        lambda gold: any(gold.values())
+    ),
+    st.dictionaries(st.sampled_from("abcdefgh"), st.sampled_from(LABELS)),
+)
+def test_named_labels_are_counted_once_each(gold: dict[str, str | None], predicted: dict[str, str]) -> None:
+    score, warnings = compare_by_name(gold, predicted, "gold", "predictions")
+    correct, missing, skipped = 0, [], 0
+    for name, label in gold.items():
+        if label is None:
+            skipped += 1
+        elif name not in predicted:
+            missing.append(name)
+        elif predicted[name] == label:
+            correct += 1
+    unknown = [name for name in predicted if name not in gold]
+    assert score == PairedAccuracy(Accuracy(correct, len(gold) - skipped), skipped, tuple(missing), tuple(unknown))
+    assert len(warnings) == len(missing) + bool(unknown) + bool(skipped)
+    assert score.to_dict() == {
+        **score.accuracy.to_dict(),
+        "skipped": skipped,
+        "missing": len(missing),
+        "unknown": len(unknown),
+    }
+
+
+def test_what_is_missing_unknown_and_skipped_is_said() -> None:
+    gold = {"a": "neutral", "b": None, "c": "entailment", "d\n": "neutral"}
+    predicted = {"x": "neutral", "a": "neutral", "y": "neutral"}
+    assert compare_by_name(gold, predicted, "g.jsonl", "p.jsonl")[1] == [
+        "p.jsonl: there is no label for 'c', which counts as wrong.",
+        r"p.jsonl: there is no label for 'd\n', which counts as wrong.",
+        "p.jsonl: 2 of 3 labels are for items that are not in g.jsonl and do not count, the first is for 'x'.",
+        "g.jsonl: 1 of 4 items have no gold label and do not count.",
+    ]
+
+
+def test_without_any_gold_label_there_is_no_score() -> None:
+    with pytest.raises(InputError, match="^g.jsonl: no item has a gold label, there is nothing to score"):
+        compare_by_name({"a": None}, {"a": "neutral"}, "g.jsonl", "p.jsonl")

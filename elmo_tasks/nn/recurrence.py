@@ -1,0 +1,296 @@
+"""
+Recurrent layers as one loop over packed time steps, whose gradient has every product over all steps outside the loop.
+
+Sequences come *packed*: sorted by falling length, one time step after the other, and within a step only the rows that
+still have a token. ``batch_sizes[t]`` is the number of such rows. What inputs add to the gates is computed by the
+caller, for all steps at once; in the loop remain one product with the state's weights and the cell's own arithmetic.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.autograd.function import once_differentiable
+
+
+class Packing:
+    """
+    Where the tokens of padded sequences stand when packed.
+
+    Parameters
+    ----------
+    mask
+        bool ``(batch_size, num_tokens)``, true at tokens, which come first; a row may have none.
+
+    Attributes
+    ----------
+    batch_sizes
+        rows of each time step.
+    places
+        ``(num_packed,)``: for each packed place the flat position, ``row * num_tokens + t``, of its token.
+    reversal
+        ``(num_packed,)``: the packed place of the token that stands there if each sequence is read from its own end.
+        Taken twice it leads back.
+    """
+
+    def __init__(self, mask: torch.Tensor) -> None:
+        num_tokens = mask.size(1)
+        lengths = mask.sum(dim=1)
+        order = torch.argsort(lengths, descending=True, stable=True)
+        lengths = lengths[order]
+        # (num_tokens, batch_size): time steps first, so that what is true comes in packed order
+        alive = torch.arange(num_tokens, device=mask.device).unsqueeze(1) < lengths
+        time, rank = alive.nonzero(as_tuple=True)
+        sizes = alive.sum(dim=1)
+        starts = sizes.cumsum(0) - sizes
+        self.batch_sizes: list[int] = [size for size in sizes.tolist() if size]
+        self.places = order[rank] * num_tokens + time
+        self.reversal = starts[lengths[rank] - 1 - time] + rank
+
+
+class Cell(ABC):
+    """
+    The arithmetic of one time step, forward and backward.
+
+    Gates stand side by side, each ``hidden_size`` wide: first those of a sigmoid, last the candidate of a tanh.
+
+    Attributes
+    ----------
+    num_gates
+        How many there are, the candidate included.
+    has_bypass
+        Whether a further input of the hidden size goes past the gates.
+    """
+
+    num_gates: int
+    has_bypass: bool
+
+    @abstractmethod
+    def step(
+        self, gates: Sequence[torch.Tensor], cell: torch.Tensor, bypass: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """
+        Change ``cell`` ``(num_rows, hidden_size)`` to the state after this step.
+
+        Returns
+        -------
+        The hidden state and the tanh of the cell state, both as ``cell``.
+        """
+
+    @abstractmethod
+    def gradient(
+        self,
+        grad_hidden: torch.Tensor,
+        gates: Sequence[torch.Tensor],
+        cell_before: torch.Tensor,
+        tanh_cell: torch.Tensor,
+        bypass: torch.Tensor | None,
+        grad_cell: torch.Tensor,
+        grad_gates: Sequence[torch.Tensor],
+        grad_bypass: torch.Tensor | None,
+    ) -> None:
+        """Write the gradients of gates (behind their sigmoid or tanh) and bypass; change that of the cell state."""
+
+
+class HighwayCell(Cell):
+    """
+    An LSTM cell with a highway connection past it (Zhang et al. 2016; He et al. 2017, section 2.2; paper.md B.3)::
+
+        c = f c' + i g,   h = r (o tanh(c)) + (1 - r) p
+
+    Gates: i, f, o, r, and g; the bypass is p.
+    """
+
+    num_gates = 5
+    has_bypass = True
+
+    def step(
+        self, gates: Sequence[torch.Tensor], cell: torch.Tensor, bypass: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """See :class:`Cell`."""
+        assert bypass is not None
+        input_gate, forget_gate, output_gate, carry_gate, candidate = gates
+        cell.mul_(forget_gate).addcmul_(input_gate, candidate)
+        tanh_cell = torch.tanh(cell)
+        return torch.lerp(bypass, output_gate * tanh_cell, carry_gate), tanh_cell
+
+    def gradient(
+        self,
+        grad_hidden: torch.Tensor,
+        gates: Sequence[torch.Tensor],
+        cell_before: torch.Tensor,
+        tanh_cell: torch.Tensor,
+        bypass: torch.Tensor | None,
+        grad_cell: torch.Tensor,
+        grad_gates: Sequence[torch.Tensor],
+        grad_bypass: torch.Tensor | None,
+    ) -> None:
+        """See :class:`Cell`."""
+        assert bypass is not None
+        assert grad_bypass is not None
+        input_gate, forget_gate, output_gate, carry_gate, candidate = gates
+        grad_input, grad_forget, grad_output, grad_carry, grad_candidate = grad_gates
+        torch.mul(grad_hidden, output_gate * tanh_cell - bypass, out=grad_carry)
+        through_cell = grad_hidden * carry_gate
+        torch.sub(grad_hidden, through_cell, out=grad_bypass)
+        torch.mul(through_cell, tanh_cell, out=grad_output)
+        grad_cell.addcmul_(through_cell.mul_(output_gate), 1.0 - tanh_cell * tanh_cell)
+        torch.mul(grad_cell, candidate, out=grad_input)
+        torch.mul(grad_cell, cell_before, out=grad_forget)
+        torch.mul(grad_cell, input_gate, out=grad_candidate)
+        grad_cell.mul_(forget_gate)
+
+
+def run_packed(
+    cell: Cell,
+    input_gates: torch.Tensor,
+    bypass: torch.Tensor | None,
+    state_weight: torch.Tensor,
+    dropout_mask: torch.Tensor | None,
+    batch_sizes: Sequence[int],
+) -> torch.Tensor:
+    """
+    Run a recurrent layer over packed sequences, from zero states.
+
+    Under ``torch.autocast`` the products alone are in its type.
+
+    Parameters
+    ----------
+    cell
+        the arithmetic of a step.
+    input_gates
+        ``(num_packed, num_gates * hidden_size)``: what inputs and biases add to the gates.
+    bypass
+        ``(num_packed, hidden_size)``, for a cell that has one.
+    state_weight
+        ``(hidden_size, num_gates * hidden_size)``.
+    dropout_mask
+        ``(batch_size, hidden_size)``, rows in packed order: what the hidden state is multiplied by before the state's
+        weights, the same at every step (Gal and Ghahramani 2016).
+    batch_sizes
+        rows of each time step, not rising.
+
+    Returns
+    -------
+    Hidden states ``(num_packed, hidden_size)``.
+    """
+    device = input_gates.device.type
+    lower = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
+    with torch.autocast(device, enabled=False):
+        output: torch.Tensor = _Recurrence.apply(
+            cell, input_gates, bypass, state_weight, dropout_mask, tuple(batch_sizes), lower or state_weight.dtype
+        )
+    return output
+
+
+class _Recurrence(torch.autograd.Function):
+    """The loop, and its gradient. The slow loop that tests compare with is in the tests."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        cell: Cell,
+        input_gates: torch.Tensor,
+        bypass: torch.Tensor | None,
+        state_weight: torch.Tensor,
+        dropout_mask: torch.Tensor | None,
+        batch_sizes: tuple[int, ...],
+        product_type: torch.dtype,
+    ) -> torch.Tensor:
+        size = state_weight.size(0)
+        gates = input_gates.to(state_weight.dtype, copy=True)
+        if bypass is not None:
+            bypass = bypass.to(gates.dtype)
+        total = gates.size(0)
+        output = gates.new_empty(total, size)
+        cells_before = gates.new_empty(total, size)
+        tanh_cells = gates.new_empty(total, size)
+        current = gates.new_zeros(batch_sizes[0] if batch_sizes else 0, size)
+        factor = state_weight.to(product_type)
+        lower = product_type != gates.dtype
+        start = 0
+        previous: torch.Tensor | None = None
+        for rows in batch_sizes:
+            stop = start + rows
+            step = gates[start:stop]
+            if previous is not None:
+                state = previous[:rows] if dropout_mask is None else previous[:rows] * dropout_mask[:rows]
+                if lower:
+                    step += state.to(product_type) @ factor
+                else:
+                    step.addmm_(state, factor)
+            step[:, :-size].sigmoid_()
+            step[:, -size:].tanh_()
+            active = current[:rows]
+            cells_before[start:stop] = active
+            hidden, tanh_cells[start:stop] = cell.step(
+                step.split(size, dim=1), active, None if bypass is None else bypass[start:stop]
+            )
+            output[start:stop] = hidden
+            previous = hidden
+            start = stop
+        ctx.save_for_backward(gates, bypass, output, cells_before, tanh_cells, state_weight, dropout_mask)
+        ctx.cell, ctx.batch_sizes, ctx.product_type = cell, batch_sizes, product_type
+        ctx.input_type = input_gates.dtype
+        return output
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: torch.Tensor) -> Any:
+        gates, bypass, output, cells_before, tanh_cells, state_weight, dropout_mask = ctx.saved_tensors
+        batch_sizes: tuple[int, ...] = ctx.batch_sizes
+        product_type: torch.dtype = ctx.product_type
+        lower = product_type != gates.dtype
+        size = state_weight.size(0)
+        grad_gates = torch.empty_like(gates)
+        grad_bypass = None if bypass is None else torch.empty_like(bypass)
+        first = batch_sizes[0] if batch_sizes else 0
+        grad_cell, grad_hidden = gates.new_zeros(first, size), gates.new_zeros(first, size)
+        transposed = state_weight.to(product_type).t()
+        stop = gates.size(0)
+        for rows in reversed(batch_sizes):
+            start = stop - rows
+            here = grad_gates[start:stop]
+            ctx.cell.gradient(
+                grad_output[start:stop] + grad_hidden[:rows],
+                gates[start:stop].split(size, dim=1),
+                cells_before[start:stop],
+                tanh_cells[start:stop],
+                None if bypass is None else bypass[start:stop],
+                grad_cell[:rows],
+                here.split(size, dim=1),
+                None if grad_bypass is None else grad_bypass[start:stop],
+            )
+            sigmoids, candidate = gates[start:stop, :-size], gates[start:stop, -size:]
+            here[:, :-size].mul_(sigmoids - sigmoids * sigmoids)
+            here[:, -size:].mul_(1.0 - candidate * candidate)
+            if start:
+                if lower:
+                    grad_hidden[:rows] = here.to(product_type) @ transposed
+                else:
+                    torch.mm(here, transposed, out=grad_hidden[:rows])
+                if dropout_mask is not None:
+                    grad_hidden[:rows] *= dropout_mask[:rows]
+            stop = start
+        grad_weight = None
+        if ctx.needs_input_grad[3]:
+            before, after = _consecutive(batch_sizes, gates.device)
+            states = output.index_select(0, before)
+            if dropout_mask is not None:
+                states = states * dropout_mask.index_select(0, _row_of_each(batch_sizes, gates.device)[after])
+            following = grad_gates[first:].to(product_type)
+            grad_weight = (states.to(product_type).t() @ following).to(state_weight.dtype)
+        return None, grad_gates.to(ctx.input_type), grad_bypass, grad_weight, None, None, None
+
+
+def _consecutive(batch_sizes: Sequence[int], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """For each packed place behind the first step: that of the same row one step before, and its own."""
+    sizes = torch.tensor(batch_sizes, dtype=torch.long, device=device)
+    after = torch.arange(int(sizes[0]) if len(sizes) else 0, int(sizes.sum()), device=device)
+    return after - torch.repeat_interleave(sizes[:-1], sizes[1:]), after
+
+
+def _row_of_each(batch_sizes: Sequence[int], device: torch.device) -> torch.Tensor:
+    """The row of each packed place."""
+    return torch.cat([torch.arange(rows, device=device) for rows in batch_sizes])
