@@ -61,6 +61,22 @@ def run(args: argparse.Namespace) -> int:
         return 1
 
 
+def _coref_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("key", help="documents with coreference in the last column: plain, .gz or .xz")
+    parser.add_argument("response", help="the same documents with the predicted clusters; - for standard input")
+
+
+def _coref(args: argparse.Namespace) -> int:
+    from elmo_tasks.scoring import coref, coref_files
+
+    score, warnings = coref_files.score_lines(
+        _lines(args.key), _lines(args.response), _name(args.key), _name(args.response)
+    )
+    _warn(warnings)
+    print(json.dumps(coref.to_dict(score), indent=2) if args.json else coref.report(score))
+    return 0
+
+
 def _ner_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", help="rows of word, gold tag, predicted tag: plain, .gz, .xz, or - for standard input")
     parser.add_argument("-r", "--raw", action="store_true", help="tags are bare types, each token a phrase of its own")
@@ -71,11 +87,7 @@ def _ner(args: argparse.Namespace) -> int:
 
     score, warnings = conlleval.score_lines(_byte_lines(args.file), _name(args.file), args.raw)
     _warn(warnings)
-    text = f"{json.dumps(conlleval.to_dict(score), indent=2)}\n" if args.json else conlleval.report(score)
-    # Bytes went in as Latin-1 characters, and come out as the bytes they were.
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode("latin-1"))
-    sys.stdout.buffer.flush()
+    _print_latin1(f"{json.dumps(conlleval.to_dict(score), indent=2)}\n" if args.json else conlleval.report(score))
     return 0
 
 
@@ -130,6 +142,22 @@ def _squad(args: argparse.Namespace) -> int:
     return 0
 
 
+def _srl_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("gold", help="lemmas of predicates, a column of arguments for each: plain, .gz or .xz")
+    parser.add_argument("predictions", help="the same rows with the predicted arguments; - for standard input")
+
+
+def _srl(args: argparse.Namespace) -> int:
+    from elmo_tasks.scoring import srl, srl_files
+
+    score, warnings = srl_files.score_lines(
+        _byte_lines(args.gold), _byte_lines(args.predictions), _name(args.gold), _name(args.predictions)
+    )
+    _warn(warnings)
+    _print_latin1(f"{json.dumps(srl.to_dict(score), indent=2)}\n" if args.json else srl.report(score))
+    return 0
+
+
 def _json_object(file: str) -> tuple[dict[str, Any], list[str]]:
     """A file's JSON object, and a warning where its parser has dropped values, as the official script's does."""
     from elmo_tasks.formats.squad import read_object
@@ -142,9 +170,11 @@ def _json_object(file: str) -> tuple[dict[str, Any], list[str]]:
 
 
 SCORES = (
+    Score("coref", "Clusters of mentions, as the official scorer of CoNLL-2012 counts them.", _coref_arguments, _coref),
     Score("ner", "Phrases of a CoNLL file, as conlleval scores them.", _ner_arguments, _ner),
     Score("snli", "Accuracy of the labels of sentence pairs.", _snli_arguments, _snli),
     Score("squad", "Answers to questions, as the official script of SQuAD 1.1 scores them.", _squad_arguments, _squad),
+    Score("srl", "Arguments of predicates, as srl-eval.pl scores them.", _srl_arguments, _srl),
     Score("sst5", "Accuracy of the sentiment of whole sentences.", _sst5_arguments, _sst5),
 )
 
@@ -152,6 +182,13 @@ SCORES = (
 def _warn(sentences: Iterable[str]) -> None:
     for sentence in sentences:
         print(f"warning: {sentence}", file=sys.stderr)
+
+
+def _print_latin1(text: str) -> None:
+    """Prints what was read as Latin-1 characters as the bytes that it was."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("latin-1"))
+    sys.stdout.buffer.flush()
 
 
 def _name(file: str) -> str:

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from elmo_tasks.errors import InputError
+from elmo_tasks.scoring.latin1 import as_text, shown
 from elmo_tasks.scoring.refusal import RefusalError
 
 OUTSIDE = "O"
@@ -276,7 +277,7 @@ def score_lines(
             continue
         if width < 2:
             raise RefusalError(
-                f"{source}:{number}: conlleval: unexpected number of features in line {_shown(text)}; {_remedy(text)}."
+                f"{source}:{number}: conlleval: unexpected number of features in line {shown(text)}; {_remedy(text)}."
             )
         gold, predicted = columns[-2:]
         first_lines.setdefault(gold, number)
@@ -288,15 +289,6 @@ def score_lines(
     if number == 0:
         raise InputError(f"{source}: the file is empty, expected a token a line: word, gold tag, predicted tag.")
     return scorer.score(), list(_doubts(first_lines, source, raw))
-
-
-def _shown(text: str) -> str:
-    """Latin-1 characters as what they most likely are, on one line."""
-    return repr(_as_text(text[:40]))
-
-
-def _as_text(characters: str) -> str:
-    return characters.encode("latin-1").decode("utf-8", errors="backslashreplace")
 
 
 def _remedy(text: str) -> str:
@@ -326,7 +318,7 @@ def _doubts(first_lines: dict[str, int], source: str, raw: bool) -> Iterator[str
             continue
         kinds.setdefault(kind, (number, tag))
     for kind, (number, tag) in kinds.items():
-        yield f"{source}:{number}: tag {_shown(tag)} {kind}."
+        yield f"{source}:{number}: tag {shown(tag)} {kind}."
 
 
 def report(score: PhraseScore) -> str:
@@ -361,7 +353,7 @@ def to_dict(score: PhraseScore) -> dict[str, Any]:
         "correct_tokens": score.correct_tokens,
         "accuracy": round(score.accuracy, 2),
         "all": _values(score.overall),
-        "types": {_as_text(name): _values(counts) for name, counts in score.types.items()},
+        "types": {as_text(name): _values(counts) for name, counts in score.types.items()},
     }
 
 

@@ -1,18 +1,16 @@
 """The command `score`: its output to the byte, its exit status, its sentences."""
 
 import gzip
-import io
 import json
 import lzma
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from elmo_tasks.commands import main as program
+from tests.commands.conftest import score
 from tests.conftest import RunCommand
 
 FIXTURES = Path(__file__).parents[2] / "fixtures/scoring"
@@ -34,24 +32,6 @@ SNLI = {
 SQUAD = sorted(path.name.removesuffix(".dataset.json") for path in (FIXTURES / "squad").glob("*.dataset.json"))
 SST5 = sorted(path.stem for path in (FIXTURES / "sst5").glob("*.labels"))
 TREES = FIXTURES / "sst5/eight.trees"
-
-
-def score(*arguments: object) -> object:
-    """The status that `elmo-tasks score` exits with."""
-    try:
-        return program.main(["score", *map(str, arguments)])
-    except SystemExit as ended:
-        return ended.code
-
-
-@pytest.fixture
-def standard_input(monkeypatch: pytest.MonkeyPatch):
-    """Sets what comes from standard input."""
-
-    def set_content(content: bytes) -> None:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
-
-    return set_content
 
 
 @pytest.mark.parametrize("name", ["iob1", "bioes", "latin1", "bare_types_raw", "no_tokens"])
@@ -386,6 +366,8 @@ def test_scores_are_made_without_torch_and_allennlp(run_command: RunCommand) -> 
         f"snli, squad = {str(FIXTURES / 'snli')!r}, {str(FIXTURES / 'squad')!r};"
         "assert main(['score', 'snli', f'{snli}/nine.jsonl', f'{snli}/nine_five.labels.jsonl']) == 0;"
         "assert main(['score', 'squad', f'{squad}/exact.dataset.json', f'{squad}/exact.predictions.json']) == 0;"
+        f"srl = {str(FIXTURES / 'srl')!r};"
+        "assert main(['score', 'srl', f'{srl}/exact.gold.props', f'{srl}/exact.predicted.props']) == 0;"
         "print([name for name in ('torch', 'allennlp', 'numpy', 'h5py', 'scipy') if name in sys.modules])"
     )
     done = run_command("python", "-c", code)

@@ -1,0 +1,44 @@
+"""The files of predicates and their arguments of CoNLL-2005, which `srl-eval.pl` and ``score srl`` read."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from elmo_tasks.formats.brackets import encode_flat
+from elmo_tasks.formats.conll2012 import NOTHING, Proposition
+from elmo_tasks.formats.files import open_to_write
+
+
+def write_props(path: str | Path, sentences: Iterable[tuple[int, Sequence[Proposition]]]) -> None:
+    """
+    Write a row a token, with a blank line behind each sentence.
+
+    The first column has the lemma of each predicate, then comes a column of brackets for each, in order of their rows.
+
+    Parameters
+    ----------
+    sentences : number of tokens and propositions of each; gold and predicted files need the same ones.
+
+    Raises
+    ------
+    ValueError
+        If arguments of a proposition overlap or leave the sentence, or two propositions have one row.
+    """
+    with open_to_write(path) as handle:
+        for num_tokens, propositions in sentences:
+            columns = _columns(num_tokens, propositions)
+            widths = [max(map(len, column)) for column in columns]
+            for row in zip(*columns, strict=True):
+                cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+                handle.write("  ".join(cells).rstrip() + "\n")
+            handle.write("\n")
+
+
+def _columns(num_tokens: int, propositions: Sequence[Proposition]) -> list[list[str]]:
+    lemmas = [NOTHING] * num_tokens
+    columns = [lemmas]
+    for proposition in sorted(propositions, key=lambda proposition: proposition.predicate):
+        if lemmas[proposition.predicate] != NOTHING:
+            raise ValueError(f"two predicates in row {proposition.predicate}: {proposition.lemma!r} is the second")
+        lemmas[proposition.predicate] = proposition.lemma
+        columns.append(encode_flat(proposition.arguments, num_tokens))
+    return columns
