@@ -99,7 +99,8 @@ def decode_mentions(cells: Sequence[str]) -> list[Span]:
     The mentions of a column of coreference, labelled with the number of their cluster, by start, end and label.
 
     A cell is ``-``, or parts with ``|`` between them: ``(7)`` is a mention of one token, ``(7`` begins one and ``7)``
-    ends the one of that cluster that began last. Mentions may lie in each other and cross.
+    ends the one of that cluster that began last; within a cell beginnings come first, wherever they stand, as the
+    official scorer takes them. Mentions may lie in each other and cross.
 
     Raises
     ------
@@ -111,12 +112,15 @@ def decode_mentions(cells: Sequence[str]) -> list[Span]:
     for position, cell in enumerate(cells):
         if cell == NO_MENTION:
             continue
+        parts = []
         for text in cell.split("|"):
             part = _MENTION.fullmatch(text)
             if not part:
                 raise TagError(
                     position, f"found {cell!r}, expected '-' or parts like '(7', '7)', '(7)' with '|' between"
                 )
+            parts.append(part)
+        for part in sorted(parts, key=lambda part: part["closes"] is not None):
             if part["only"]:
                 spans.append(Span(part["only"], position, position + 1))
             elif part["opens"]:
@@ -160,9 +164,7 @@ def encode_mentions(spans: Iterable[Span], num_tokens: int) -> list[str]:
             parts[span.start].append(f"({span.label})")
     for span in sorted(longest_first, key=lambda span: (span.end, -span.start)):
         if span.end - span.start > 1:
-            cell = parts[span.end - 1]
-            # A mention of the same cluster that begins here would be taken for the one that ends.
-            cell.insert(0 if f"({span.label}" in cell else len(cell), f"{span.label})")
+            parts[span.end - 1].append(f"{span.label})")
     cells = ["|".join(cell) or NO_MENTION for cell in parts]
     if sorted(decode_mentions(cells)) != sorted(longest_first):
         raise ValueError(f"two mentions of one cluster cross, which brackets cannot say: {longest_first}")
