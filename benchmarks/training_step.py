@@ -67,6 +67,7 @@ def steps(name: str, num_batches: int) -> Callable[[], dict[str, float]]:
     import torch
     from allennlp.common import Params
     from allennlp.common.plugins import import_plugins
+    from allennlp.common.util import prepare_environment
     from allennlp.data import DataLoader, DatasetReader, Vocabulary
     from allennlp.models import Model
     from allennlp.training.optimizers import Optimizer
@@ -78,7 +79,8 @@ def steps(name: str, num_batches: int) -> Callable[[], dict[str, float]]:
     import_plugins()
     params = Params.from_file(EXPERIMENTS / f"{name}.jsonnet")
     reader = DatasetReader.from_params(params.pop("dataset_reader"))
-    torch.manual_seed(1)
+    # the same batches for configs of one task
+    prepare_environment(Params({}))
     loader = DataLoader.from_params(params.pop("data_loader"), reader=reader, data_path=params["train_data_path"])
     instances = list(loader.iter_instances())
     vocabulary = Vocabulary.from_params(params.pop("vocabulary"), instances=instances)

@@ -15,6 +15,9 @@ import elmo_tasks.commands.subcommands
 import elmo_tasks.embedding.embedder
 import elmo_tasks.embedding.indexer
 import elmo_tasks.embedding.word_indexer
+import elmo_tasks.embedding.word_vectors
+import elmo_tasks.nn.ensemble
+import elmo_tasks.nn.highway_lstm
 import elmo_tasks.reproduce.announcement
 import elmo_tasks.reproduce.checkpointer
 import elmo_tasks.reproduce.official
@@ -24,6 +27,14 @@ import elmo_tasks.reproduce.trainer
 import elmo_tasks.tasks.ner.model
 import elmo_tasks.tasks.ner.predictor
 import elmo_tasks.tasks.ner.reader
+import elmo_tasks.tasks.snli.model
+import elmo_tasks.tasks.snli.predictor
+import elmo_tasks.tasks.snli.reader
+import elmo_tasks.tasks.squad.characters
+import elmo_tasks.tasks.squad.model
+import elmo_tasks.tasks.squad.predictor
+import elmo_tasks.tasks.squad.reader
+import elmo_tasks.tasks.squad.tokens
 import elmo_tasks.tasks.sst5.model
 import elmo_tasks.tasks.sst5.predictor
 import elmo_tasks.tasks.sst5.reader

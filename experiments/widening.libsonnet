@@ -2,6 +2,7 @@
 {
   linear(input, output):: (input + 1) * output,
   bilstm(input, hidden):: 2 * 4 * hidden * (input + hidden + 2),
+  bigru(input, hidden):: 2 * 3 * hidden * (input + hidden + 2),
   feedforward(dims)::
     std.foldl(function(sum, i) sum + $.linear(dims[i - 1], dims[i]), std.range(1, std.length(dims) - 1), 0),
   // scalar mix of a biLM's layers: a weight for each, and a factor

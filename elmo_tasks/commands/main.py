@@ -7,6 +7,8 @@ docstring is its help. To add one, write the module and add it to `COMMANDS`.
 
 import argparse
 import importlib
+import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -59,10 +61,14 @@ class Command:
         return work(args)
 
 
+CLOSED_PIPE = 141
+"""The status of a program that its reader has left, as shells have it (128 and the signal SIGPIPE)."""
+
 COMMANDS = (
     Command("bilm", name_in_allennlp="bilm", needs_allennlp=False),
     # What is wrong with an installation is found out without what may be missing from it.
     Command("check", name_in_allennlp="elmo-check", needs_allennlp=False),
+    Command("ensemble", name_in_allennlp="ensemble", needs_allennlp=True),
     Command("score", name_in_allennlp="score", needs_allennlp=False),
     Command("table", name_in_allennlp="elmo-table", needs_allennlp=True),
 )
@@ -94,7 +100,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser().parse_args(arguments)
     try:
         command: Command = args.command
-        return command.run(args)
+        status = command.run(args)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # Who reads standard output has seen enough (`| head`). Nothing is left for Python to flush when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_PIPE
     except MissingPackageError as error:
         if wants_trace():
             raise

@@ -30,6 +30,9 @@ class WordIndexer(TokenIndexer):
         look every digit up as 0, so that all years are one word; right for vectors made so, as Senna's.
     map_treebank_tokens
         look ``-LRB-`` up as ``(``, two backquotes as ``"`` and so on; right for vectors of plain text.
+    lowercase_fallback
+        look a word up in lower case where the vocabulary has it in no other form; right for vectors of cased text. The
+        vocabulary has to hold no words but the vectors' (``only_include_pretrained_words``).
     token_min_padding_length
         AllenNLP's; pad to at least this many tokens.
     """
@@ -40,6 +43,7 @@ class WordIndexer(TokenIndexer):
         lowercase_tokens: bool = False,
         map_treebank_tokens: bool = False,
         digits_to_zero: bool = False,
+        lowercase_fallback: bool = False,
         token_min_padding_length: int = 0,
         **kwargs: Any,
     ) -> None:
@@ -48,6 +52,7 @@ class WordIndexer(TokenIndexer):
         self.lowercase_tokens = lowercase_tokens
         self.map_treebank_tokens = map_treebank_tokens
         self.digits_to_zero = digits_to_zero
+        self.lowercase_fallback = lowercase_fallback
 
     def lookup_form(self, word: str) -> str:
         """The word as it is looked up."""
@@ -65,11 +70,11 @@ class WordIndexer(TokenIndexer):
     @overrides
     def tokens_to_indices(self, tokens: list[Token], vocabulary: Vocabulary) -> IndexedTokenList:
         """Ids of the words; that of "unknown" for a word that the vocabulary lacks."""
-        return {
-            "tokens": [
-                vocabulary.get_token_index(self.lookup_form(token.ensure_text()), self.namespace) for token in tokens
-            ]
-        }
+        known = vocabulary.get_token_to_index_vocabulary(self.namespace)
+        forms = [self.lookup_form(token.ensure_text()) for token in tokens]
+        if self.lowercase_fallback:
+            forms = [form if form in known else form.lower() for form in forms]
+        return {"tokens": [vocabulary.get_token_index(form, self.namespace) for form in forms]}
 
     @overrides
     def get_empty_token_list(self) -> IndexedTokenList:

@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 
 from elmo_tasks.formats.conll2003 import read_words
+from elmo_tasks.formats.snli import read_pairs
+from elmo_tasks.formats.squad import read_dataset
 from elmo_tasks.formats.trees import read_trees
 from elmo_tasks.reproduce.results import TestItems
+from elmo_tasks.scoring.squad import score_answer
 
 _GROUP_FILES = "{stem}.{group}.txt"
 """Beside a test file, the groups of its items: a line each, 1 for an item of the group and 0 for the others."""
@@ -38,7 +41,7 @@ def read_items(task: str, predictions: Path, test_file: Path, score: float) -> T
     """
     if task not in _SCORES:
         return None
-    scores = np.array(list(_SCORES[task](predictions, test_file)), dtype=int).reshape(-1, 2).T
+    scores = np.array(list(_SCORES[task](predictions, test_file))).reshape(-1, 2).T
     gained, possible = scores.sum(axis=1)
     found = gained / possible if possible else 0.0
     if abs(found - score) > 1e-6:
@@ -66,7 +69,35 @@ def _ner_scores(predictions: Path, test_file: Path) -> Iterator[tuple[int, int]]
         yield 2 * len(spans.intersection(map(tuple, gold))), len(found) + len(gold)
 
 
-_SCORES: dict[str, Callable[[Path, Path], Iterator[tuple[int, int]]]] = {"ner": _ner_scores, "sst5": _sst5_scores}
+def _snli_scores(predictions: Path, test_file: Path) -> Iterator[tuple[int, int]]:
+    """One item a labelled pair: whether its label is the predicted one."""
+    labelled = (pair for pair in read_pairs(test_file) if pair.label is not None)
+    for pair, (pair_id, label) in zip(labelled, read_answers(predictions, ("pair_id", "label")), strict=True):
+        if pair_id != pair.pair_id:
+            raise ValueError(f"{predictions}: the item for {test_file}:{pair.line} is the pair {pair_id!r}")
+        yield int(label == pair.label), 1
+
+
+def _squad_scores(predictions: Path, test_file: Path) -> Iterator[tuple[float, int]]:
+    """One item a question: the F1 of its answer."""
+    articles = read_dataset(test_file).articles
+    questions = (
+        question for article in articles for paragraph in article.paragraphs for question in paragraph.questions
+    )
+    for question, (question_id, answer) in zip(
+        questions, read_answers(predictions, ("id", "best_span_text")), strict=True
+    ):
+        if question_id != question.id:
+            raise ValueError(f"{predictions}: the item for {test_file}: {question.id!r} is question {question_id!r}")
+        yield score_answer(answer, [gold.text for gold in question.answers]).f1, 1
+
+
+_SCORES: dict[str, Callable[[Path, Path], Iterator[tuple[float, int]]]] = {
+    "ner": _ner_scores,
+    "snli": _snli_scores,
+    "squad": _squad_scores,
+    "sst5": _sst5_scores,
+}
 
 
 def read_answers(predictions: Path, keys: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:

@@ -74,12 +74,23 @@ class OfficialPredictor(Predictor):
 
         allennlp predict ARCHIVE FILE --use-dataset-reader --predictor official --output-file OUT
 
-    An answer is written when it is there, so this is for formats in which one item follows another.
+    An answer is written when it is there, so this is for formats in which one item follows another. A model whose
+    format is not like that says so by ``official_in_one_piece``.
+
+    Raises
+    ------
+    InputError
+        If the model has no official format, or one that is in one piece.
     """
 
     def __init__(self, model: Model, dataset_reader: DatasetReader, frozen: bool = True) -> None:
         super().__init__(model, dataset_reader, frozen)
         self._task_model = with_official_format(model)
+        if getattr(model, "official_in_one_piece", False):
+            raise InputError(
+                "this task's official format is one object for all answers, which is not written answer by answer; use "
+                "allennlp evaluate with --predictions-output-file and the evaluation of type 'official'."
+            )
         own: type[Predictor] = Predictor.by_name(model.default_predictor)
         self._own = own(model, dataset_reader)
 

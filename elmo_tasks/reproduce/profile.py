@@ -14,7 +14,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -198,6 +198,20 @@ def _check_keys(content: Mapping[str, Any], known: tuple[str, ...], where: str) 
             raise InputError(f"{where}: unknown key {key!r}; {hint}")
 
 
+def _paths(value: Any) -> list[Any]:
+    """The paths in what a task's entry gives: one, a list of several, or an object that says which part of a file."""
+    if isinstance(value, dict):
+        return [value.get("file")]
+    return value if isinstance(value, list) and value else [value]
+
+
+def _with_paths(value: Any, found: Iterator[str]) -> Any:
+    """The same with each path replaced by the next one."""
+    if isinstance(value, dict):
+        return {**value, "file": next(found)}
+    return [next(found) for _ in value] if isinstance(value, list) else next(found)
+
+
 class _Resources:
     """Turns a profile's entries into checked ones, with sentences that name the profile."""
 
@@ -234,8 +248,10 @@ class _Resources:
         return {"options": options, "weights_file": weights_file, **self._mapping(entry, content)}
 
     def task(self, entry: str, content: dict[str, Any]) -> dict[str, Any]:
-        names = tuple(key for key in content if key not in _TASK_KEYS)
-        files = dict(zip(names, self._files(entry, content, names), strict=True))
+        names = [key for key in content if key not in _TASK_KEYS]
+        given = [(name, path) for name in names for path in _paths(content[name])]
+        found = iter(self._existing(entry, content, given))
+        files = {name: _with_paths(content[name], found) for name in names}
         laid_over = {key: content.get(key, {}) for key in ("sizes", "training")}
         for key, value in laid_over.items():
             if not isinstance(value, dict):
@@ -244,9 +260,11 @@ class _Resources:
         return {**files, **laid_over}
 
     def _files(self, entry: str, content: dict[str, Any], keys: tuple[str, ...]) -> list[str]:
+        return self._existing(entry, content, [(key, content.get(key)) for key in keys])
+
+    def _existing(self, entry: str, content: dict[str, Any], given: list[tuple[str, Any]]) -> list[str]:
         paths = []
-        for key in keys:
-            value = content.get(key)
+        for key, value in given:
             if not isinstance(value, str):
                 raise InputError(f"{self._path}: {entry}.{key} is {value!r}, expected a path.")
             paths.append((self._path.parent / Path(value).expanduser()).resolve())

@@ -36,14 +36,21 @@ def unpack_bits(digits: str, count: int) -> np.ndarray:
     return np.unpackbits(packed, count=count).astype(bool)
 
 
-def pack_counts(counts: Sequence[int] | np.ndarray) -> str:
-    """Numbers from 0 to 65,535 as hexadecimal digits of their compressed bytes."""
-    return zlib.compress(np.asarray(counts, dtype="<u2").tobytes(), level=9).hex()
-
-
-def unpack_counts(digits: str, count: int) -> np.ndarray:
+def pack_numbers(numbers: Sequence[float] | np.ndarray) -> str:
     """
-    The numbers that `pack_counts` wrote, as `(count,)`.
+    Numbers as hexadecimal digits of their compressed bytes.
+
+    Whole ones from 0 to 65,535 have two bytes each; if there is any other, all have the eight of a float64.
+    """
+    values = np.asarray(numbers, dtype=float)
+    counts = np.clip(values, 0, 65_535).astype("<u2")
+    kept = counts if (counts == values).all() else values.astype("<f8")
+    return zlib.compress(kept.tobytes(), level=9).hex()
+
+
+def unpack_numbers(digits: str, count: int) -> np.ndarray:
+    """
+    The numbers that `pack_numbers` wrote, as `(count,)`.
 
     Raises
     ------
@@ -51,12 +58,13 @@ def unpack_counts(digits: str, count: int) -> np.ndarray:
         If the digits are none, or are too many or too few for that count.
     """
     try:
-        counts = np.frombuffer(zlib.decompress(bytes.fromhex(digits)), dtype="<u2")
+        packed = zlib.decompress(bytes.fromhex(digits))
     except zlib.error as error:
         raise ValueError(f"the digits are no compressed numbers ({error})") from None
-    if len(counts) != count:
-        raise ValueError(f"{len(counts)} numbers, expected {count}")
-    return counts
+    for kind in ("<u2", "<f8"):
+        if len(packed) == count * np.dtype(kind).itemsize:
+            return np.frombuffer(packed, dtype=kind)
+    raise ValueError(f"{len(packed)} bytes hold no {count} numbers")
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,8 @@ class TestItems:
     What became of each test item, for paired tests.
 
     A score over items, accuracy or F1, is the sum of what they have gained over the sum of what there was to gain. Of
-    an accuracy an item's parts are 1 or 0 over 1; of an F1 twice its correct phrases over its gold and found ones.
+    an accuracy an item's parts are 1 or 0 over 1; of an F1 of phrases twice its correct ones over its gold and found
+    ones; of a mean of scores from 0 to 1 the item's own score over 1.
 
     Attributes
     ----------
@@ -74,7 +83,7 @@ class TestItems:
     correct
         Of an accuracy: which of them the model got right, as `pack_bits` writes it. Empty otherwise.
     gained, possible
-        Of another score: its two parts, as `pack_counts` writes them.
+        Of another score: its two parts, as `pack_numbers` writes them.
     groups
         Named subsets of the items ("ambiguous"), as `pack_bits` writes it.
     """
@@ -92,15 +101,15 @@ class TestItems:
         """From `(2, num_items)`, what each item gained and what there was to gain; and truth values for each group."""
         gained, possible = scores
         packed = {name: pack_bits(members) for name, members in groups.items()}
-        if (possible == 1).all() and (gained <= 1).all():
+        if (possible == 1).all() and np.isin(gained, (0, 1)).all():
             return cls(len(gained), correct=pack_bits(gained == 1), groups=packed)
-        return cls(len(gained), gained=pack_counts(gained), possible=pack_counts(possible), groups=packed)
+        return cls(len(gained), gained=pack_numbers(gained), possible=pack_numbers(possible), groups=packed)
 
     def scores(self) -> np.ndarray:
         """What each item gained, and what there was to gain, as `(2, count)`."""
         if self.correct:
             return np.stack([unpack_bits(self.correct, self.count), np.ones(self.count)]).astype(float)
-        parts = [unpack_counts(part, self.count) for part in (self.gained, self.possible)]
+        parts = [unpack_numbers(part, self.count) for part in (self.gained, self.possible)]
         return np.stack(parts).astype(float)
 
     def members(self, group: str) -> np.ndarray:

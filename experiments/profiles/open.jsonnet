@@ -31,6 +31,26 @@ local data = std.extVar('ELMO_TASKS_DATA');
       where: 'the shared task CoNLL-2003; its text (Reuters) is licensed for research by NIST '
              + '(xz-compress eng.train, eng.testa and eng.testb).',
     },
+    squad: {
+      // the official training file is not to be had as such: 59 of its articles, with ids of our own
+      train: $.tasks.squad.dev { articles: '0:50', questions: '4000' },
+      // other articles of the same file, so that no test question chooses the epoch
+      dev: { file: data + '/data/squad/train-v1.1.subset12k.json.xz', articles: '50:59', questions: '1000', seed: '13' },
+      test: data + '/data/squad/dev-v1.1.json.xz',
+      where: 'https://rajpurkar.github.io/SQuAD-explorer (train-v1.1.json and dev-v1.1.json; name them in a profile of '
+             + 'your own).',
+    },
+    snli: {
+      // what is to be had of the 550,152 training pairs: 7,487, of which several pieces have a few
+      train: [
+        data + '/data/snli/snli_1.0_train.%s.jsonl.xz' % piece
+        for piece in ['sample5502', 'first1000', 'next1002.reduced']
+      ],
+      dev: data + '/data/snli/snli_1.0_dev.jsonl.xz',
+      test: data + '/data/snli/snli_1.0_test.jsonl.xz',
+      where: 'https://nlp.stanford.edu/projects/snli/snli_1.0.zip (with the whole snli_1.0_train.jsonl, name that alone in '
+             + 'a profile of your own).',
+    },
     sst5: {
       train: data + '/data/sst5/train.txt.xz',
       dev: data + '/data/sst5/dev.txt.xz',

@@ -27,6 +27,18 @@ local elmo = 'elmo_2x4096_512_2048cnn_2xhighway';
       where: 'the shared task CoNLL-2003 (https://www.clips.uantwerpen.be/conll2003/ner/); its text (Reuters) comes from '
              + 'NIST. The vectors of the paper (Senna) are no longer to be had: GloVe stands in.',
     },
+    squad: {
+      train: data + '/squad/train-v1.1.json',
+      dev: data + '/squad/dev-v1.1.json',
+      test: data + '/squad/dev-v1.1.json',  // the test set is not published: figures are those of the development set
+      where: 'https://rajpurkar.github.io/SQuAD-explorer (train-v1.1.json and dev-v1.1.json).',
+    },
+    snli: {
+      train: data + '/snli_1.0/snli_1.0_train.jsonl',
+      dev: data + '/snli_1.0/snli_1.0_dev.jsonl',
+      test: data + '/snli_1.0/snli_1.0_test.jsonl',
+      where: 'https://nlp.stanford.edu/projects/snli/snli_1.0.zip (unpack it there: it holds the folder snli_1.0).',
+    },
     sst5: {
       train: data + '/trees/train.txt',
       dev: data + '/trees/dev.txt',

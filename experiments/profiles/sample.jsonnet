@@ -31,6 +31,46 @@
         trainer: { optimizer: { lr: 0.003 }, num_epochs: 40, patience: null },  // as many updates for every arm
       },
     },
+    squad: {
+      train: '../../fixtures/sample/squad/train.json',
+      dev: '../../fixtures/sample/squad/dev.json',
+      test: '../../fixtures/sample/squad/test.json',
+      // small for speed
+      sizes: {
+        text_field_embedder: {
+          token_embedders: {
+            characters: { embedding: { embedding_dim: 8 }, encoder: { embedding_dim: 8, num_filters: 16 } },
+          },
+        },
+        encoder: { hidden_size: 32 },
+      },
+      training: {
+        data_loader: { batch_sampler: { batch_size: 16 } },
+        trainer: { optimizer: { eps: 1e-6 }, num_epochs: 40 },  // as many updates for every arm
+      },
+    },
+    snli: {
+      train: '../../fixtures/sample/snli/train.jsonl',
+      dev: '../../fixtures/sample/snli/dev.jsonl',
+      test: '../../fixtures/sample/snli/test.jsonl',
+      // small for speed; dropout and learning rate: the baseline's development data
+      sizes: {
+        encoder: { hidden_size: 48 },
+        projection_feedforward: { hidden_dims: 48 },
+        inference_encoder: { hidden_size: 48 },
+        output_feedforward: { hidden_dims: 48 },
+        dropout: 0,
+        output_dropout: 0,
+      },
+      training: {
+        trainer: {
+          optimizer: { lr: 0.003 },
+          learning_rate_scheduler: null,  // of epochs of 15 updates many are no better than the one before
+          num_epochs: 40,
+          patience: null,  // as many updates for every arm
+        },
+      },
+    },
     ner: {
       train: '../../fixtures/sample/ner/train.txt',
       dev: '../../fixtures/sample/ner/dev.txt',

@@ -4,6 +4,9 @@
   profile: 'paper',
   seeds: [1, 2, 3, 4, 5],
   tasks: {
+    ner: { arms: { baseline: '../ner/baseline.jsonnet', elmo: '../ner/elmo.jsonnet' } },
+    squad: { arms: { baseline: '../squad/baseline.jsonnet', elmo: '../squad/elmo.jsonnet' } },
+    snli: { arms: { baseline: '../snli/baseline.jsonnet', elmo: '../snli/elmo.jsonnet' } },
     sst5: { arms: { baseline: '../sst5/baseline.jsonnet', elmo: '../sst5/elmo.jsonnet' } },
   },
 }

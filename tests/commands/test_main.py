@@ -1,6 +1,9 @@
 """The program `elmo-tasks`."""
 
 import argparse
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -121,3 +124,15 @@ def test_check_passes_in_any_folder(run_command: RunCommand, tmp_path: Path) -> 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "one forward pass of ELMo gives vectors of shape (1, 5, 8)" in done.stdout
     assert done.stdout.splitlines()[-1] == "All is well."
+
+
+def test_a_reader_that_has_left_ends_the_program_without_a_word(tmp_path: Path) -> None:
+    scored = tmp_path / "rows.txt"
+    scored.write_text("Oslo B-LOC B-LOC\n" * 3, encoding="utf-8")
+    reading, writing = os.pipe()
+    os.close(reading)
+    code = "import sys; from elmo_tasks.commands.main import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "score", "ner", str(scored)]
+    result = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (result.returncode, result.stderr) == (program.CLOSED_PIPE, "")

@@ -64,3 +64,16 @@ def test_digits_are_looked_up_as_zeros_after_the_other_changes() -> None:
     ids = WordIndexer(digits_to_zero=True).tokens_to_indices([Token("1997"), Token("2001"), Token("99")], vocabulary)
     year = vocabulary.get_token_index("0000")
     assert ids == {"tokens": [year, year, vocabulary.get_token_index("@@UNKNOWN@@")]}
+
+
+def test_lower_case_is_for_words_that_the_vectors_have_in_no_other_form() -> None:
+    vocabulary = Vocabulary()
+    for word in ("Apple", "apple", "bank"):
+        vocabulary.add_token_to_namespace(word)
+    indexer = WordIndexer(lowercase_fallback=True)
+    tokens = [Token(word) for word in ("Apple", "apple", "Bank", "BANK", "APPLE", "Cat")]
+    ids = indexer.tokens_to_indices(tokens, vocabulary)["tokens"]
+    found = [vocabulary.get_token_from_index(index) for index in ids]
+    assert found == ["Apple", "apple", "bank", "bank", "apple", "@@UNKNOWN@@"]
+    (without,) = WordIndexer().tokens_to_indices(tokens[2:3], vocabulary)["tokens"]
+    assert vocabulary.get_token_from_index(without) == "@@UNKNOWN@@"

@@ -26,6 +26,13 @@ def paper_data(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Pa
     (folder / "conll2003").mkdir()
     for part, source in (("train", "train"), ("testa", "dev"), ("testb", "dev")):
         shutil.copy(repository / "fixtures" / "ner" / f"{source}.txt", folder / "conll2003" / f"eng.{part}")
+    (folder / "snli_1.0").mkdir()
+    for part, source in (("train", "train"), ("dev", "dev"), ("test", "dev")):
+        pairs = repository / "fixtures" / "snli" / f"{source}.jsonl"
+        shutil.copy(pairs, folder / "snli_1.0" / f"snli_1.0_{part}.jsonl")
+    (folder / "squad").mkdir()
+    for part in ("train", "dev"):
+        shutil.copy(repository / "fixtures" / "squad" / f"{part}.json", folder / "squad" / f"{part}-v1.1.json")
     lines = (fixtures / "vectors.txt").read_text(encoding="utf-8").splitlines()
     with zipfile.ZipFile(folder / "glove.840B.300d.zip", "w") as archive:
         # 300 numbers a word from the six of the fixture

@@ -27,6 +27,8 @@ ELMO_AT_THE_INPUT = [
 # What elmo.jsonnet may change of baseline.jsonnet: + is new, ~ has another value.
 ALLOWED: dict[str, list[str]] = {
     "ner": ELMO_AT_THE_INPUT,
+    "squad": [*ELMO_AT_THE_INPUT[:2], "+model.elmo_at_output.*"],
+    "snli": [*ELMO_AT_THE_INPUT, "+model.elmo_at_output.*", "+model.attention_dropout"],
     "sst5": [
         *ELMO_AT_THE_INPUT,
         "+validation_dataset_reader.token_indexers.elmo.*",
@@ -95,7 +97,8 @@ def test_test_data_is_scored_once_by_the_best_model_on_development_data(task: st
     config = evaluated(f"{task}/baseline.jsonnet")
     assert config["evaluate_on_test"] is True
     assert config["datasets_for_vocab_creation"] == ["train"]
-    assert config["validation_data_path"] != config["test_data_path"]
+    # SQuAD's test set is not published: under the profile `paper` the development set stands for it
+    assert (config["validation_data_path"] == config["test_data_path"]) == (task == "squad")
     assert config["trainer"]["checkpointer"]["type"] == "exact_resume"
     assert {config[f"{name}_seed"] for name in ("random", "numpy", "pytorch")} == {13370}
 
@@ -133,7 +136,7 @@ def test_controls_differ_in_one_thing(task: str) -> None:
     embedder = "~model.text_field_embedder.token_embedders.elmo.weights_file"
     assert differences(f"{task}/elmo.jsonnet", f"{task}/random_bilm.jsonnet") == [embedder]
     assert differences(f"{task}/elmo.jsonnet", f"{task}/shuffled_bilm.jsonnet") == [embedder]
-    sizes = ("hidden_size", "hidden_dims", "encoders")
+    sizes = ("hidden_size", "hidden_dims", "encoders", "num_filters")
     found = differences(f"{task}/baseline.jsonnet", f"{task}/widened.jsonnet")
     assert all(change.startswith("~model.") and change.endswith(sizes) for change in found)
 
@@ -160,6 +163,79 @@ def test_sst5_has_the_values_of_the_paper() -> None:
     }
     assert {key: config.get(key) for key in expected} == expected
     assert "validation_dataset_reader.phrases" not in config
+
+
+def test_squad_has_the_values_of_the_papers_program() -> None:
+    """Those of paper.md B.1, with the size of the runs with ELMo in both arms."""
+    config = flat(evaluated("squad/elmo.jsonnet"))
+    embedders = "model.text_field_embedder.token_embedders"
+    expected = {
+        "dataset_reader.token_indexers.tokens.lowercase_fallback": True,
+        "dataset_reader.token_indexers.tokens.lowercase_tokens": False,
+        "dataset_reader.token_indexers.characters.max_characters": 14,
+        "vocabulary.min_count.token_characters": 49,
+        f"{embedders}.tokens.embedding_dim": 300,
+        f"{embedders}.characters.embedding.embedding_dim": 20,
+        f"{embedders}.characters.encoder.num_filters": 100,
+        f"{embedders}.characters.encoder.ngram_filter_size": 5,
+        f"{embedders}.characters.encoder.dropout": 0.2,
+        f"{embedders}.elmo.dropout": 0.5,
+        "model.elmo_at_output.dropout": 0.5,
+        "model.encoder.type": "gru",
+        "model.encoder.hidden_size": 90,
+        "model.dropout": 0.2,
+        "model.max_answer_length": 17,
+        "model.answers": "one",
+        "data_loader.batch_sampler.batch_size": 45,
+        "data_loader.batch_sampler.sorting_keys": ["passage"],
+        "data_loader.batch_sampler.drop_last": True,
+        "trainer.optimizer.type": "adadelta",
+        "trainer.optimizer.lr": 1.0,
+        "trainer.optimizer.rho": 0.95,
+        "trainer.optimizer.eps": 1e-8,
+        "trainer.moving_average.type": "exponential",
+        "trainer.moving_average.decay": 0.999,
+        "trainer.num_epochs": 24,
+        "trainer.validation_metric": "+f1",
+    }
+    assert {key: config.get(key) for key in expected} == expected
+    # no gradient clipping, no early stopping, no layer norm, lambda 0
+    absent = ("trainer.grad_norm", "trainer.grad_clipping", "trainer.patience", "model.regularizer.regexes")
+    assert not any(key in config for key in (*absent, f"{embedders}.elmo.do_layer_norm", f"{embedders}.elmo.l2"))
+
+
+def test_snli_has_the_values_of_the_paper() -> None:
+    """Those of paper.md B.2, paper's column; schedule and batch where it is silent from AllenNLP's configuration."""
+    config = flat(evaluated("snli/elmo.jsonnet"))
+    elmo = "model.text_field_embedder.token_embedders.elmo"
+    expected = {
+        "model.text_field_embedder.token_embedders.tokens.trainable": False,
+        "model.encoder.hidden_size": 300,
+        "model.projection_feedforward.hidden_dims": 300,
+        "model.inference_encoder.hidden_size": 300,
+        "model.output_feedforward.hidden_dims": 300,
+        "model.projection_feedforward.activations": "relu",
+        "model.output_feedforward.activations": "relu",
+        "model.dropout": 0.5,
+        "model.output_dropout": 0.5,
+        "model.attention_dropout": 0.5,
+        f"{elmo}.do_layer_norm": True,
+        f"{elmo}.dropout": 0,
+        "model.elmo_at_output.do_layer_norm": True,
+        "model.elmo_at_output.dropout": 0,
+        "trainer.optimizer.type": "adam",
+        "trainer.optimizer.lr": 0.0004,
+        "trainer.grad_norm": 5.0,
+        "trainer.learning_rate_scheduler.factor": 0.5,
+        "trainer.learning_rate_scheduler.patience": 0,
+        "trainer.learning_rate_scheduler.mode": "max",
+        "trainer.num_epochs": 75,
+        "trainer.patience": 5,
+        "data_loader.batch_sampler.batch_size": 32,
+    }
+    assert {key: config.get(key) for key in expected} == expected
+    assert [regularizer["alpha"] for _, regularizer in config["model.regularizer.regexes"]] == [0.001, 0.0001]
+    assert "model.attention_dropout" not in flat(evaluated("snli/baseline.jsonnet"))
 
 
 def test_ner_has_the_values_of_the_paper() -> None:

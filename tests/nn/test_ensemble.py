@@ -107,7 +107,7 @@ def test_what_is_shared_in_a_state_stays_shared() -> None:
     ensemble = Ensemble(Vocabulary(), members(5.0, 6.0))
     ensemble.load_state_dict(state)
     first, second = ensemble.members
-    assert [float(member.factor) for member in ensemble.members] == [1.0, 2.0]
+    assert [member.factor.item() for member in ensemble.members] == [1.0, 2.0]
     assert first.table.data_ptr() == second.table.data_ptr()
     assert [parameter.requires_grad for parameter in second.parameters()] == [True, False]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from elmo_tasks.errors import InputError
-from elmo_tasks.reproduce.identity import code_fingerprint, evaluate_config, identify
+from elmo_tasks.reproduce.identity import changed_files, code_fingerprint, evaluate_config, identify
 
 CONFIG = """\
 local seed = std.parseInt(std.extVar('ELMO_TASKS_SEED'));
@@ -99,6 +99,20 @@ def test_files_are_on_record(config_file: Path, tmp_path: Path):
     identity = identify(evaluate_config(config_file, environment()), "open", tmp_path)
     digest = "87428fc522803d31065e7bce3cf03fe475096631e5e07bbd7a0fde60c4cf25c7"
     assert identity.files == {"data/train.txt": {"bytes": 2, "sha256": digest}}
+
+
+def test_files_of_a_list_count_as_one_alone_does(config_file: Path, tmp_path: Path):
+    (tmp_path / "data").mkdir()
+    names = ["data/one.txt", "data/two.txt"]
+    for name in names:
+        (tmp_path / name).write_text(name)
+    config = evaluate_config(config_file, environment(), {"train_data_path": names})
+    before = identify(config, "open", tmp_path)
+    assert list(before.files) == names
+    assert identify({**config, "train_data_path": names[:1]}, "open", tmp_path).key != before.key
+    (tmp_path / names[1]).write_text("changed")
+    assert identify(config, "open", tmp_path).key != before.key
+    assert changed_files(before, tmp_path) == [names[1]]
 
 
 def test_code_of_one_task_says_nothing_of_another():

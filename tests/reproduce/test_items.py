@@ -109,6 +109,34 @@ def test_what_does_not_belong_together_is_refused(ner, tmp_path: Path) -> None:
         read_items("ner", write_predictions(out, [items[::-1]]), path, 6 / 9)
 
 
+def test_pairs_with_a_label_are_right_or_wrong(tmp_path: Path, repository: Path) -> None:
+    """The fourth pair of the file has no label."""
+    path = repository / "fixtures" / "snli" / "dev.jsonl"
+    gold = ["entailment", "contradiction", "neutral", "contradiction", "neutral", "entailment", "contradiction"]
+    ids = [f"dev-{number}" for number in (1, 2, 3, 5, 6, 7, 8)]
+    items = [{"pair_id": one, "label": label} for one, label in zip(ids, [*gold[:5], "neutral", gold[6]], strict=True)]
+    out = tmp_path / "predictions.json"
+    read = read_items("snli", write_predictions(out, [items[:3], items[3:]]), path, 6 / 7)
+    assert read is not None
+    np.testing.assert_array_equal(read.scores(), [[1, 1, 1, 1, 1, 0, 1], [1] * 7])
+    with pytest.raises(ValueError, match=r"the item for .*dev\.jsonl:1 is the pair 'dev-2'"):
+        read_items("snli", write_predictions(out, [items[1:]]), path, 6 / 7)
+
+
+def test_questions_have_the_f1_of_their_answers(tmp_path: Path, repository: Path) -> None:
+    path = repository / "fixtures" / "squad" / "dev.json"
+    # gold: Port Sol; 9; (when) the railway (came); (Xenia) Quill; 1911
+    answers = ["from Port Sol", "9.", "the old railway", "Anna Quill", "in 1911 and 1912"]
+    f1 = [1.0, 1.0, 2 / 3, 2 / 3, 2 / 5]
+    items = [{"id": f"dev{number:03d}", "best_span_text": text} for number, text in enumerate(answers, start=1)]
+    out = tmp_path / "predictions.json"
+    read = read_items("squad", write_predictions(out, [items[:3], items[3:]]), path, sum(f1) / 5)
+    assert read is not None
+    np.testing.assert_array_equal(read.scores(), [f1, [1] * 5])
+    with pytest.raises(ValueError, match=r"the item for .*dev\.json: 'dev001' is question 'dev002'"):
+        read_items("squad", write_predictions(out, [items[1:]]), path, 0.5)
+
+
 def test_another_sentence_is_refused_for_trees_too(sst5, tmp_path: Path) -> None:
     path, items = sst5
     predictions = write_predictions(tmp_path / "predictions.json", [[items[0], items[2], items[1]]])

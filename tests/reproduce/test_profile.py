@@ -224,6 +224,20 @@ def test_defaults_and_what_the_user_has_set(monkeypatch: pytest.MonkeyPatch, rep
     assert "https://nlp.stanford.edu/data/glove.840B.300d.zip" in paper["word_vectors"]["error"]
 
 
+def test_a_file_may_be_a_list_or_a_part(content: dict[str, Any], write: Write, tmp_path: Path) -> None:
+    data, task = tmp_path / "data", content["tasks"]["sst5"]
+    task["train"] = ["data/train.txt", "data/dev.txt"]
+    task["dev"] = {"file": "data/dev.txt", "articles": "0:5", "seed": "13"}
+    resolved = resolve(str(write(content)))["tasks"]["sst5"]
+    assert resolved["train"] == [str(data / "train.txt"), str(data / "dev.txt")]
+    assert resolved["dev"] == {"file": str(data / "dev.txt"), "articles": "0:5", "seed": "13"}
+    for value in ({"articles": "0:5"}, {"file": 3}, [], ["data/dev.txt", 3]):
+        task["dev"] = value
+        assert "tasks.sst5.dev is " in resolve(str(write(content)))["tasks"]["sst5"]["error"]
+    task["dev"] = {"file": "data/no.txt"}
+    assert f"at {data / 'no.txt'}, but there is no such file" in resolve(str(write(content)))["tasks"]["sst5"]["error"]
+
+
 @pytest.mark.parametrize("name", ["vectors.txt", "vectors.txt.gz", "vectors.zip"])
 @pytest.mark.parametrize("header", ["", "2 7\n"])
 def test_the_size_of_vectors_is_read_from_the_file(tmp_path: Path, name: str, header: str) -> None:

@@ -16,10 +16,10 @@ from elmo_tasks.reproduce.results import (
     Result,
     TestItems,
     pack_bits,
-    pack_counts,
+    pack_numbers,
     read_result,
     unpack_bits,
-    unpack_counts,
+    unpack_numbers,
     write_result,
     write_text,
 )
@@ -97,28 +97,33 @@ def test_bits_that_do_not_fit_are_refused(digits: str, count: int):
 
 @given(st.lists(st.integers(0, 65_535)))
 def test_counts_come_back(counts: list[int]):
-    assert unpack_counts(pack_counts(counts), len(counts)).tolist() == counts
+    assert unpack_numbers(pack_numbers(counts), len(counts)).tolist() == counts
+
+
+@given(st.lists(st.floats(allow_nan=False)))
+def test_other_numbers_come_back_to_the_last_bit(numbers: list[float]):
+    assert unpack_numbers(pack_numbers(numbers), len(numbers)).tolist() == numbers
 
 
 @pytest.mark.parametrize(
-    ("digits", "message"), [("00ff", "no compressed numbers"), (pack_counts([1, 2]), "2 numbers, expected 3")]
+    ("digits", "message"), [("00ff", "no compressed numbers"), (pack_numbers([1, 2]), "4 bytes hold no 3 numbers")]
 )
 def test_counts_that_do_not_fit_are_refused(digits: str, message: str):
     with pytest.raises(ValueError, match=message):
-        unpack_counts(digits, 3)
+        unpack_numbers(digits, 3)
 
 
 @pytest.mark.parametrize(
     "scores",
-    [[[1, 0, 1], [1, 1, 1]], [[2, 0, 4], [3, 0, 4]], [[0, 0, 0], [0, 2, 1]]],
-    ids=["accuracy", "f1", "nothing right"],
+    [[[1, 0, 1], [1, 1, 1]], [[2, 0, 4], [3, 0, 4]], [[0, 0, 0], [0, 2, 1]], [[0.1 + 0.2, 1, 0], [1, 1, 1]]],
+    ids=["accuracy", "f1", "nothing right", "mean of scores"],
 )
 def test_items_give_back_what_each_gained(scores: list[list[int]]):
     group = np.array([True, False, True])
     items = TestItems.of(np.array(scores), {"ambiguous": group})
     assert items.scores().tolist() == scores
     assert items.members("ambiguous").tolist() == group.tolist()
-    assert bool(items.correct) == (scores[1] == [1, 1, 1])
+    assert bool(items.correct) == (scores == [[1, 0, 1], [1, 1, 1]])
 
 
 @pytest.mark.parametrize(
@@ -129,7 +134,7 @@ def test_items_give_back_what_each_gained(scores: list[list[int]]):
         ("colour", "red", "unknown entry 'colour'"),
         ("metric", "f1", "the metric 'f1' is not among its test metrics"),
         ("items", {"count": 99, "correct": "00"}, "1 bytes hold no 99 bits"),
-        ("items", {"count": 2, "gained": pack_counts([1, 2]), "possible": pack_counts([1])}, "1 numbers, expected 2"),
+        ("items", {"count": 2, "gained": pack_numbers([1]), "possible": ""}, "2 bytes hold no 2 numbers"),
         ("mixes", {"input": {"gamma": 1}}, "'weights'"),
     ],
 )

@@ -62,6 +62,37 @@ def tiny_profile(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> 
                     "data_loader": {"batch_sampler": {"batch_size": 8}},
                 },
             },
+            "snli": {
+                **_files(fixtures / "snli", "jsonl"),
+                "sizes": {
+                    "encoder": {"hidden_size": 5},
+                    "projection_feedforward": {"hidden_dims": 7},
+                    "inference_encoder": {"hidden_size": 4},
+                    "output_feedforward": {"hidden_dims": 9},
+                },
+                "training": {
+                    "trainer": {"num_epochs": 2, "optimizer": {"lr": 0.01}},
+                    "data_loader": {"batch_sampler": {"batch_size": 5}},
+                },
+            },
+            "squad": {
+                **_files(fixtures / "squad", "json"),
+                "sizes": {
+                    "text_field_embedder": {
+                        "token_embedders": {
+                            "characters": {
+                                "embedding": {"embedding_dim": 4},
+                                "encoder": {"embedding_dim": 4, "num_filters": 7},
+                            },
+                        },
+                    },
+                    "encoder": {"hidden_size": 4},
+                },
+                "training": {
+                    "trainer": {"num_epochs": 2},
+                    "data_loader": {"batch_sampler": {"batch_size": 5}},
+                },
+            },
             "ner": {
                 **_files(fixtures / "ner"),
                 "sizes": {
@@ -87,8 +118,10 @@ def tiny_profile(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> 
     return path
 
 
-def _files(folder: Path) -> dict[str, str]:
-    return {part: str(folder / f"{'train' if part == 'train' else 'dev'}.txt") for part in ("train", "dev", "test")}
+def _files(folder: Path, suffix: str = "txt") -> dict[str, str]:
+    return {
+        part: str(folder / f"{'train' if part == 'train' else 'dev'}.{suffix}") for part in ("train", "dev", "test")
+    }
 
 
 @contextmanager
@@ -148,8 +181,8 @@ def build_model(repository: Path, published_tiny_profile: Path) -> BuildModel:
 def train_config(repository: Path, published_tiny_profile: Path, tmp_path: Path) -> TrainConfig:
     """Trains a task's arm into the folder `name` below `tmp_path`, with overrides of dotted keys."""
 
-    def train(task: str, arm: str, name: str = "run", **overrides: Any) -> Model:
+    def train(task: str, arm: str, name: str = "run", recover: bool = False, **overrides: Any) -> Model:
         params = Params.from_file(repository / "experiments" / task / f"{arm}.jsonnet", overrides)
-        return train_model(params, tmp_path / name)
+        return train_model(params, tmp_path / name, recover=recover)
 
     return train

@@ -21,12 +21,17 @@ def logits_of(model: Model, instances: list[Instance]) -> np.ndarray:
 
 
 def padded(tensors: dict[str, Any]) -> dict[str, Any]:
-    """The same batch with three tokens of padding behind each text."""
-    tokens = {
-        indexer: {name: torch.cat([t, torch.zeros_like(t[:, :3])], dim=1) for name, t in inner.items()}
-        for indexer, inner in tensors["tokens"].items()
-    }
-    return {**tensors, "tokens": tokens}
+    """The same batch with three tokens of padding behind each of its texts."""
+
+    def longer(text: dict[str, dict[str, torch.Tensor]]) -> dict[str, dict[str, torch.Tensor]]:
+        return {
+            indexer: {
+                name: torch.cat([t, torch.zeros_like(t[:, :1]).repeat_interleave(3, 1)], 1) for name, t in inner.items()
+            }
+            for indexer, inner in text.items()
+        }
+
+    return {name: longer(value) if isinstance(value, dict) else value for name, value in tensors.items()}
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -49,6 +54,23 @@ def lstm_loop(weights: dict[str, np.ndarray], prefix: str, inputs: np.ndarray) -
             i, f, g, o = np.split(w_in @ inputs[position] + w_rec @ h + bias, 4)
             c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
             h = sigmoid(o) * np.tanh(c)
+            outputs[position] = h
+        halves.append([outputs[position] for position in range(len(inputs))])
+    return np.concatenate([np.array(half) for half in halves], axis=1)
+
+
+def gru_loop(weights: dict[str, np.ndarray], prefix: str, inputs: np.ndarray) -> np.ndarray:
+    """(num_tokens, 2 * hidden) of a bidirectional GRU with torch's parameter names."""
+    halves = []
+    for suffix, positions in (("", range(len(inputs))), ("_reverse", range(len(inputs) - 1, -1, -1))):
+        w_in, w_rec = weights[f"{prefix}weight_ih_l0{suffix}"], weights[f"{prefix}weight_hh_l0{suffix}"]
+        b_in, b_rec = weights[f"{prefix}bias_ih_l0{suffix}"], weights[f"{prefix}bias_hh_l0{suffix}"]
+        h, outputs = np.zeros(w_rec.shape[1]), {}
+        for position in positions:
+            r_in, z_in, n_in = np.split(w_in @ inputs[position] + b_in, 3)
+            r_rec, z_rec, n_rec = np.split(w_rec @ h + b_rec, 3)
+            z = sigmoid(z_in + z_rec)
+            h = (1 - z) * np.tanh(n_in + sigmoid(r_in + r_rec) * n_rec) + z * h
             outputs[position] = h
         halves.append([outputs[position] for position in range(len(inputs))])
     return np.concatenate([np.array(half) for half in halves], axis=1)
