@@ -19,8 +19,8 @@ class BFloat16Products(TrainerCallback):
     Lets a model's linear and recurrent layers multiply in bfloat16 while it trains.
 
     Weights, what the layers hand on, all other computations and the optimizer stay in float32, and so do evaluation and
-    prediction. Products take half the time or less where the processor knows bfloat16 (docs/benchmarks.md); elsewhere
-    they are slower. A biLM is left alone: its vectors are the same in all runs.
+    prediction. Steps are shorter where the processor knows bfloat16 (docs/benchmarks.md), elsewhere they are longer. A
+    biLM is left alone: its vectors are the same in all runs.
     """
 
     def __init__(self, serialization_dir: str) -> None:
