@@ -58,10 +58,12 @@ def _caption(runs: Sequence[PlannedRun], description: str) -> Iterator[str]:
     about = _SAMPLE_CLAIM if _SAMPLE in profiles else description.rstrip(".")
     yield f"Profile {', '.join(profiles)}{f': {about}' if about else ''}."
 
-    budgets = dict.fromkeys((planned.run.task, planned.run.budget.description) for planned in runs)
     several = len({planned.run.task for planned in runs}) > 1
-    for task, budget in budgets:
-        place = f" for {task}" if several else ""
+    tasks_of_budget: dict[str, dict[str, None]] = {}
+    for planned in runs:
+        tasks_of_budget.setdefault(planned.run.budget.description, {})[planned.run.task] = None
+    for budget, tasks in tasks_of_budget.items():
+        place = f" for {', '.join(tasks)}" if several else ""
         yield f"Budget{place}, the same for all arms: {budget or 'the whole schedule of the configs'}."
     for task, changes in {planned.run.task: _profile_changes(planned) for planned in runs}.items():
         if changes:

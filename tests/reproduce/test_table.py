@@ -184,6 +184,20 @@ def test_the_sample_is_called_a_stand_in():
     assert "Budget, the same for all arms: the whole schedule of the configs." in text
 
 
+def test_a_budget_is_printed_once_for_all_its_tasks():
+    arm = Arm("baseline", "baseline", Path("/repository/x.jsonnet"), "sample", {}, (1,))
+    budgets = {"sst5": Budget("few epochs", {"a": 1}), "ner": Budget(), "squad": Budget("few epochs", {"a": 1})}
+    runs = [
+        dataclasses.replace(planned("baseline", 1, None, task), run=Run(task, arm, 1, budget))
+        for task, budget in budgets.items()
+    ]
+    text = as_text(table(suite(), runs))
+    assert [line for line in text.splitlines() if line.startswith("Budget")] == [
+        "Budget for sst5, squad, the same for all arms: few epochs.",
+        "Budget for ner, the same for all arms: the whole schedule of the configs.",
+    ]
+
+
 def test_no_result_yet_is_a_row_of_nothing():
     runs = [planned("baseline", 1, None), planned("elmo", 1, None)]
     text = as_text(table(suite(), runs))
