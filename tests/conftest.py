@@ -11,6 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A deadline would fail a test because the machine is busy.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 # Two test processes share two cores (`pytest -n 2`); a second thread in each makes both slower. Set before torch is
 # imported, and inherited by every command that a test starts.

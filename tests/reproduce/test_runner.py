@@ -208,7 +208,9 @@ def test_rerun_begins_anew(miniature: MiniatureRepository):
     assert len(miniature.arguments("sst5-elmo-seed1")) == 1
 
 
+# The first line: where tests run in the background of a shell, Ctrl-C is ignored from the start.
 DRIVER = """
+import signal; signal.signal(signal.SIGINT, signal.default_int_handler)
 import sys
 from pathlib import Path
 from elmo_tasks.reproduce.experiment import Request, make_tables
