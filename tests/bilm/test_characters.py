@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from elmo_tasks.bilm import batch_to_ids
@@ -40,7 +40,6 @@ def test_a_character_may_be_cut_in_two() -> None:
     assert word_to_ids("x" * 47 + "東")[47:] == [ord("x") + 1, "東".encode()[0] + 1, 260]
 
 
-@settings(deadline=None)
 @given(ANY_TEXT, st.integers(3, 60))
 def test_any_word(word: str, places: int) -> None:
     ids = word_to_ids(word, places)
@@ -55,7 +54,6 @@ def test_any_word(word: str, places: int) -> None:
         assert bytes(i - 1 for i in ids[1:end]) == word.encode("utf-8", "ignore")[: places - 2]
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(ANY_TEXT, max_size=4), max_size=4))
 def test_any_batch(sentences: list[list[str]]) -> None:
     ids = batch_to_ids(sentences)
@@ -97,7 +95,6 @@ def test_treebank_tokens(treebank: str, plain: str) -> None:
     assert map_treebank_token(treebank) == plain
 
 
-@settings(deadline=None)
 @given(ANY_TEXT)
 def test_mapping_a_second_time_changes_nothing_more(token: str) -> None:
     once = map_treebank_token(token)

@@ -43,7 +43,7 @@ def test_a_batch_is_its_sentences() -> None:
         np.testing.assert_allclose(vectors, run(bilm, [sentence])[0], atol=TOLERANCE)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.permutations(range(len(SENTENCES))), st.integers(0, 20))
 def test_neither_order_nor_padding_matter(order: list[int], more: int) -> None:
     bilm = fresh_bilm().double()

@@ -1,13 +1,12 @@
 """Places of packed sentences, and the distinct rows of a matrix."""
 
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from elmo_tasks.bilm.packing import Packing, distinct_rows
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 7), min_size=1, max_size=6), st.integers(0, 3))
 def test_packed_and_back(lengths: list[int], more: int) -> None:
     places = max(lengths) + more
@@ -30,7 +29,6 @@ def test_packed_and_back(lengths: list[int], more: int) -> None:
     assert torch.equal(packing.order[packing.restore], torch.arange(len(lengths)))
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 2), min_size=3, max_size=3), max_size=12))
 def test_distinct_rows(rows: list[list[int]]) -> None:
     matrix = torch.tensor(rows, dtype=torch.int64).view(-1, 3)

@@ -195,7 +195,7 @@ def test_squad_refuses_what_the_script_refuses(standard_input, capsys: pytest.Ca
     )
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     task=st.sampled_from(
         [("squad", "exact.dataset.json", "exact.predictions.json")] * 2

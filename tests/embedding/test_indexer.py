@@ -8,7 +8,7 @@ from allennlp.common import Params
 from allennlp.data import Batch, Instance, Token, TokenIndexer, Vocabulary
 from allennlp.data.fields import ListField, TextField
 from allennlp.data.token_indexers import ELMoTokenCharactersIndexer
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from elmo_tasks.bilm import batch_to_ids
@@ -22,7 +22,6 @@ def indices(indexer: TokenIndexer, words: list[str]) -> list[list[int]]:
 
 
 @given(st.lists(st.text(max_size=80) | st.sampled_from(["<S>", "</S>", "``", "-LRB-"]), max_size=5))
-@settings(deadline=None)
 def test_ids_are_those_of_allennlp(words: list[str]) -> None:
     assert indices(BiLMCharacterIndexer(), words) == indices(ELMoTokenCharactersIndexer(), words)
 

@@ -134,7 +134,7 @@ pieces = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     line=st.integers(0, len(PAIRS)),
     begin=st.integers(0, 300),

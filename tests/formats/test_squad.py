@@ -228,7 +228,7 @@ def test_what_is_no_json_object_is_named(path: Path, content: bytes, sentence: s
 BYTES = json.dumps(GOOD, ensure_ascii=False, indent=1).encode()
 
 
-@settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     begin=st.integers(0, len(BYTES)),
     length=st.integers(0, 30),

@@ -261,7 +261,7 @@ def test_names_of_clusters_do_not_matter(order: list[int], more: str) -> None:
     assert score_texts(rename(NESTED[0]), NESTED[1]) == score_texts(*NESTED)
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(
     side=st.integers(0, 1),
     line=st.integers(0, 9),

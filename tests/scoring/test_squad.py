@@ -218,7 +218,7 @@ texts = st.lists(
 
 
 @given(texts, st.lists(texts, min_size=1, max_size=4))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @example("the", ["a", "the boat"])
 @example("x a\u0301 y", ["x \u0301 y"])
 @example("a_b the_", ["ab"])
@@ -371,7 +371,7 @@ def test_what_the_script_does_not_look_at(change: Callable[..., object]) -> None
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_any_change_of_the_values_has_a_score_or_the_refusal(data: st.DataObject) -> None:
     files = {"d": copy.deepcopy(dataset()), "p": {"q1": "boat", "q2": "sail"}}
     for _ in range(data.draw(st.integers(1, 2))):

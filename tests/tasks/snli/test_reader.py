@@ -152,7 +152,7 @@ def test_pairs_without_a_file() -> None:
         reader.text_to_instance(["Dogs"], ["Cats"], "-")
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 10**6), inserted=st.sampled_from(["", '"', "{", "}", ":", ",", "\n", "\\", "\x00", "-", "é"])
 )
