@@ -21,6 +21,7 @@ import elmo_tasks.nn.highway_lstm
 import elmo_tasks.reproduce.announcement
 import elmo_tasks.reproduce.checkpointer
 import elmo_tasks.reproduce.official
+import elmo_tasks.reproduce.optimizer
 import elmo_tasks.reproduce.precision
 import elmo_tasks.reproduce.train_loop
 import elmo_tasks.reproduce.trainer

@@ -8,7 +8,7 @@ local budget = import 'budget.libsonnet';
   seeds: [1, 2, 3],
   budget: {
     description: 'at most 10 epochs, products in bfloat16',
-    overrides: budget.bfloat16_products { 'trainer.num_epochs': 10 },
+    overrides: budget.bfloat16_products + budget.fused_adam { 'trainer.num_epochs': 10 },
   },
   tasks: {
     snli: {

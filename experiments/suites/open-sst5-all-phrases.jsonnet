@@ -7,7 +7,7 @@ local budget = import 'budget.libsonnet';
   seeds: [1],
   budget: {
     description: 'at most 3 epochs, learning rate 0.0005, products in bfloat16',
-    overrides: budget.bfloat16_products { 'trainer.num_epochs': 3, 'trainer.optimizer.lr': 0.0005 },
+    overrides: budget.bfloat16_products + budget.fused_adam { 'trainer.num_epochs': 3, 'trainer.optimizer.lr': 0.0005 },
   },
   tasks: {
     sst5: { arms: { baseline: '../sst5/baseline.jsonnet', elmo: '../sst5/elmo.jsonnet' } },

@@ -11,7 +11,7 @@ local budget = import 'budget.libsonnet';
   budget: {
     description: 'roots and 20,000 sampled phrases for training, at most 6 epochs, learning rate 0.0005, '
                  + 'products in bfloat16',
-    overrides: budget.bfloat16_products {
+    overrides: budget.bfloat16_products + budget.fused_adam {
       'dataset_reader.max_phrases': 20000,
       'trainer.num_epochs': 6,
       'trainer.optimizer.lr': 0.0005,
