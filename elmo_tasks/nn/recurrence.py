@@ -43,28 +43,59 @@ class Packing:
         alive = torch.arange(num_tokens, device=mask.device).unsqueeze(1) < lengths
         time, rank = alive.nonzero(as_tuple=True)
         sizes = alive.sum(dim=1)
-        starts = sizes.cumsum(0) - sizes
         self.batch_sizes: list[int] = [size for size in sizes.tolist() if size]
         self.places = order[rank] * num_tokens + time
-        self.reversal = starts[lengths[rank] - 1 - time] + rank
+        self.reversal = reversal(sizes)
+
+
+def reversal(sizes: torch.Tensor) -> torch.Tensor:
+    """
+    For each packed place, the place of the token that stands there if each sequence is read from its own end.
+
+    Parameters
+    ----------
+    sizes
+        ``(num_steps,)``: rows of each time step, not rising.
+
+    Returns
+    -------
+    ``(num_packed,)``. Taken twice it leads back.
+    """
+    rows = torch.arange(int(sizes.max()) if len(sizes) else 0, device=sizes.device)
+    # (num_steps, num_rows)
+    alive = rows < sizes.unsqueeze(1)
+    time, rank = alive.nonzero(as_tuple=True)
+    lengths = alive.sum(dim=0)
+    starts = sizes.cumsum(0) - sizes
+    return starts[lengths[rank] - 1 - time] + rank
 
 
 class Cell(ABC):
     """
     The arithmetic of one time step, forward and backward.
 
-    Gates stand side by side, each ``hidden_size`` wide: first those of a sigmoid, last the candidate of a tanh.
+    Gates stand side by side, each ``hidden_size`` wide: those of a sigmoid, and among them the candidate of a tanh.
 
     Attributes
     ----------
     num_gates
         How many there are, the candidate included.
+    candidate
+        The candidate's place among them, from 0.
     has_bypass
         Whether a further input of the hidden size goes past the gates.
     """
 
     num_gates: int
+    candidate: int
     has_bypass: bool
+
+    def parts(self, gates: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
+        """Split ``(num_rows, num_gates * hidden_size)`` into the blocks of sigmoids and the candidate."""
+        size = gates.size(1) // self.num_gates
+        start, stop = self.candidate * size, (self.candidate + 1) * size
+        sigmoids = [block for block in (gates[:, :start], gates[:, stop:]) if block.size(1)]
+        return sigmoids, gates[:, start:stop]
 
     @abstractmethod
     def step(
@@ -103,6 +134,7 @@ class HighwayCell(Cell):
     """
 
     num_gates = 5
+    candidate = 4
     has_bypass = True
 
     def step(
@@ -136,6 +168,50 @@ class HighwayCell(Cell):
         torch.sub(grad_hidden, through_cell, out=grad_bypass)
         torch.mul(through_cell, tanh_cell, out=grad_output)
         grad_cell.addcmul_(through_cell.mul_(output_gate), 1.0 - tanh_cell * tanh_cell)
+        torch.mul(grad_cell, candidate, out=grad_input)
+        torch.mul(grad_cell, cell_before, out=grad_forget)
+        torch.mul(grad_cell, input_gate, out=grad_candidate)
+        grad_cell.mul_(forget_gate)
+
+
+class LSTMCell(Cell):
+    """
+    The cell of ``torch.nn.LSTM``::
+
+        c = f c' + i g,   h = o tanh(c)
+
+    Gates: i, f, g, and o.
+    """
+
+    num_gates = 4
+    candidate = 2
+    has_bypass = False
+
+    def step(
+        self, gates: Sequence[torch.Tensor], cell: torch.Tensor, bypass: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """See :class:`Cell`."""
+        input_gate, forget_gate, candidate, output_gate = gates
+        cell.mul_(forget_gate).addcmul_(input_gate, candidate)
+        tanh_cell = torch.tanh(cell)
+        return output_gate * tanh_cell, tanh_cell
+
+    def gradient(
+        self,
+        grad_hidden: torch.Tensor,
+        gates: Sequence[torch.Tensor],
+        cell_before: torch.Tensor,
+        tanh_cell: torch.Tensor,
+        bypass: torch.Tensor | None,
+        grad_cell: torch.Tensor,
+        grad_gates: Sequence[torch.Tensor],
+        grad_bypass: torch.Tensor | None,
+    ) -> None:
+        """See :class:`Cell`."""
+        input_gate, forget_gate, candidate, output_gate = gates
+        grad_input, grad_forget, grad_candidate, grad_output = grad_gates
+        torch.mul(grad_hidden, tanh_cell, out=grad_output)
+        grad_cell.addcmul_(grad_hidden * output_gate, 1.0 - tanh_cell * tanh_cell)
         torch.mul(grad_cell, candidate, out=grad_input)
         torch.mul(grad_cell, cell_before, out=grad_forget)
         torch.mul(grad_cell, input_gate, out=grad_candidate)
@@ -220,8 +296,10 @@ class _Recurrence(torch.autograd.Function):
                     step += state.to(product_type) @ factor
                 else:
                     step.addmm_(state, factor)
-            step[:, :-size].sigmoid_()
-            step[:, -size:].tanh_()
+            sigmoids, candidate = cell.parts(step)
+            for block in sigmoids:
+                block.sigmoid_()
+            candidate.tanh_()
             active = current[:rows]
             cells_before[start:stop] = active
             hidden, tanh_cells[start:stop] = cell.step(
@@ -262,9 +340,11 @@ class _Recurrence(torch.autograd.Function):
                 here.split(size, dim=1),
                 None if grad_bypass is None else grad_bypass[start:stop],
             )
-            sigmoids, candidate = gates[start:stop, :-size], gates[start:stop, -size:]
-            here[:, :-size].mul_(sigmoids - sigmoids * sigmoids)
-            here[:, -size:].mul_(1.0 - candidate * candidate)
+            sigmoids, candidate = ctx.cell.parts(gates[start:stop])
+            grad_sigmoids, grad_candidate = ctx.cell.parts(here)
+            for grad_block, block in zip(grad_sigmoids, sigmoids, strict=True):
+                grad_block.mul_(block - block * block)
+            grad_candidate.mul_(1.0 - candidate * candidate)
             if start:
                 if lower:
                     grad_hidden[:rows] = here.to(product_type) @ transposed

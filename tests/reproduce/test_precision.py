@@ -108,3 +108,20 @@ def test_it_is_registered() -> None:
 
     made = TrainerCallback.from_params(Params({"type": "bfloat16_products"}), serialization_dir="")
     assert isinstance(made, BFloat16Products)
+
+
+def test_an_encoder_that_carries_its_states_keeps_torchs_run() -> None:
+    model = Network()
+    model.encoder = LstmSeq2SeqEncoder(6, 8, stateful=True)
+    callback = started(model)
+    assert "forward" not in vars(model.encoder._module)
+    callback.on_end(None)
+
+
+def test_the_encoders_gates_are_not_rounded(network: Network, inputs: torch.Tensor) -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        torchs = network.train().encoder(inputs, torch.ones(2, 4, dtype=torch.bool))
+    started(network)
+    ours = network.encoder(inputs, torch.ones(2, 4, dtype=torch.bool))
+    assert torch.equal(torchs, torchs.bfloat16().float())
+    assert not torch.equal(ours, ours.bfloat16().float())
