@@ -1,0 +1,143 @@
+"""
+The floors of our baselines: allennlp-models' own models, trained under a suite's budget and scored on its test set.
+
+    ELMO_TASKS_PROFILE=open ELMO_TASKS_DATA=data python benchmarks/floors.py snli --epochs 10 --seeds 1 2 3
+
+needs allennlp-models 2.10.1. The data of the profile are written into files that its readers take (its tagger of NER
+takes our reader's), then the real commands train `experiments/stock/TASK.jsonnet` and evaluate it once, with the epoch
+that was best on development data. Prints a Markdown table.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+SETS = ("train", "dev", "test")
+METRICS = {"ner": "f1-measure-overall", "snli": "accuracy", "squad": "f1"}
+# What registers the model and its reader. All of allennlp-models would ask for packages that neither needs.
+PACKAGES = {
+    "ner": ("tagging.models.crf_tagger",),
+    "snli": ("pair_classification.models.esim", "pair_classification.dataset_readers.snli"),
+    "squad": ("rc.models.bidaf", "rc.dataset_readers.squad"),
+}
+
+
+def main() -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description="allennlp-models' models under a budget.")
+    parser.add_argument("task", choices=sorted(METRICS))
+    parser.add_argument("--epochs", type=int, required=True)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    parser.add_argument("--output", type=Path, default=ROOT / "out" / "floors")
+    options = parser.parse_args()
+
+    data = options.output / options.task / "data"
+    test_file = write_data(options.task, data)
+    scores = []
+    for seed in options.seeds:
+        folder = options.output / options.task / f"seed{seed}"
+        environment = {**os.environ, "ELMO_TASKS_SEED": str(seed), "ELMO_TASKS_FLOOR_DATA": str(data)}
+        scores.append(one_run(options.task, options.epochs, folder, test_file, environment))
+        print(f"{options.task} seed {seed}: {scores[-1]}", file=sys.stderr)
+    print("| | n | dev | test | seconds an epoch |\n|---|---:|---:|---:|---:|")
+    columns = " | ".join(spread([score[column] for score in scores]) for column in ("dev", "test", "seconds"))
+    print(f"| {options.task}, allennlp-models, {METRICS[options.task]} | {len(scores)} | {columns} |")
+    return 0
+
+
+def one_run(task: str, epochs: int, folder: Path, test_file: str, environment: dict[str, str]) -> dict[str, float]:
+    """Train and evaluate: dev and test scores in percent, and the seconds of an epoch with its development set."""
+    archive, test = folder / "model.tar.gz", folder / "test.json"
+    config = ROOT / "experiments" / "stock" / f"{task}.jsonnet"
+    if not archive.exists():
+        overrides = json.dumps({"trainer.num_epochs": epochs})
+        allennlp(task, ["train", str(config), "-s", str(folder), "-f", "-o", overrides], environment)
+    trained = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    allennlp(task, ["evaluate", str(archive), test_file, "--output-file", str(test)], environment)
+    metric = METRICS[task]
+    hours, minutes, seconds = (float(part) for part in trained["training_duration"].split(":"))
+    return {
+        "dev": 100 * trained[f"best_validation_{metric}"],
+        "test": 100 * json.loads(test.read_text(encoding="utf-8"))[metric],
+        "seconds": (3600 * hours + 60 * minutes + seconds) / (trained["epoch"] + 1),
+    }
+
+
+def allennlp(task: str, arguments: list[str], environment: dict[str, str]) -> None:
+    """Run the command, with allennlp-models' components of a task."""
+    packages = [word for name in PACKAGES[task] for word in ("--include-package", f"allennlp_models.{name}")]
+    command = [sys.executable, "-m", "allennlp", *arguments, *packages]
+    subprocess.run(command, env=environment, check=True, stdout=sys.stderr)
+
+
+def spread(values: list[float]) -> str:
+    """Mean and standard deviation."""
+    if len(values) == 1:
+        return f"{values[0]:.1f}"
+    return f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"
+
+
+def write_data(task: str, folder: Path) -> str:
+    """The profile's sets as allennlp-models reads them, where it has a reader of its own; the test file."""
+    import elmo_tasks.plugin  # noqa: F401
+    from elmo_tasks.reproduce.profile import resolve
+
+    entry = resolve(os.environ.get("ELMO_TASKS_PROFILE", "sample"))["tasks"][task]
+    if task not in WRITERS:
+        return str(entry["test"])
+    folder.mkdir(parents=True, exist_ok=True)
+    return [str(WRITERS[task](entry[name], folder / name)) for name in SETS][-1]
+
+
+def write_snli(source: Any, path: Path) -> Path:
+    """Pairs a JSON object a line, their words apart."""
+    from elmo_tasks.formats.snli import LABELS
+    from elmo_tasks.tasks.snli.reader import SNLIReader
+
+    path = path.with_suffix(".jsonl")
+    with path.open("w", encoding="utf-8") as file:
+        for instance in SNLIReader().read(source):
+            sentences = {
+                key: " ".join(token.text for token in instance[name].tokens)
+                for key, name in (("sentence1", "premise"), ("sentence2", "hypothesis"))
+            }
+            print(json.dumps({"gold_label": LABELS[instance["label"].label], **sentences}), file=file)
+    return path
+
+
+def write_squad(source: Any, path: Path) -> Path:
+    """The chosen questions in SQuAD's own layout."""
+    from elmo_tasks.tasks.squad.part import Part
+
+    paragraphs = [
+        {
+            "context": paragraph.context,
+            "qas": [
+                {
+                    "id": question.id,
+                    "question": question.text,
+                    "answers": [{"text": answer.text, "answer_start": answer.start} for answer in question.answers],
+                }
+                for question in paragraph.questions
+            ],
+        }
+        for paragraph in Part.of(source).paragraphs()
+    ]
+    dataset = {"version": "1.1", "data": [{"title": "", "paragraphs": paragraphs}]}
+    path = path.with_suffix(".json")
+    path.write_text(json.dumps(dataset), encoding="utf-8")
+    return path
+
+
+WRITERS: dict[str, Callable[[Any, Path], Path]] = {"snli": write_snli, "squad": write_squad}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
