@@ -2,7 +2,7 @@
 Milliseconds of a training step of a task's configs: products in float32 and in bfloat16, and what ELMo's biLM adds.
 
     ELMO_TASKS_PROFILE=open ELMO_TASKS_DATA=data python benchmarks/training_step.py sst5/baseline sst5/widened sst5/elmo
-    python benchmarks/training_step.py ner/baseline stock/ner ner/elmo --batches 12
+    python benchmarks/training_step.py ner/baseline stock/ner ner/elmo --batches 12 --optimizer fused_adam
 
 A name is a config below experiments without its suffix; `stock` needs allennlp-models. Batches are the config's;
 configs and precisions take turns at them in one process. A step is all but reading: forward,
@@ -31,6 +31,7 @@ def main() -> int:
     parser.add_argument("--batches", type=int, default=8)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--optimizer", help="in the place of the configs' own, for example fused_adam")
     options = parser.parse_args()
 
     import torch
@@ -38,7 +39,7 @@ def main() -> int:
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["ELMO_TASKS_STORE"] = folder
-        timed = {name: steps(name, options.batches) for name in options.configs}
+        timed = {name: steps(name, options.batches, options.optimizer) for name in options.configs}
         found: dict[tuple[str, str], list[float]] = {}
         for turn in range(options.turns + 1):
             for name, timer in timed.items():
@@ -61,7 +62,7 @@ def main() -> int:
 KINDS = ("float32", "bfloat16", "store", "computed")
 
 
-def steps(name: str, num_batches: int) -> Callable[[], dict[str, float]]:
+def steps(name: str, num_batches: int, optimizer_type: str | None) -> Callable[[], dict[str, float]]:
     """A function that takes a step on each batch, in every way there is, and returns the mean milliseconds of each."""
     import elmo_tasks.plugin  # noqa: F401, I001
     import torch
@@ -93,7 +94,10 @@ def steps(name: str, num_batches: int) -> Callable[[], dict[str, float]]:
     batches = [tensors(members, vocabulary) for members in chosen]
     trained = [(key, value) for key, value in model.named_parameters() if value.requires_grad]
     trainer = params.pop("trainer")
-    optimizer: Any = Optimizer.from_params(trainer.pop("optimizer"), model_parameters=trained)
+    settings = trainer.pop("optimizer")
+    if optimizer_type:
+        settings["type"] = optimizer_type
+    optimizer: Any = Optimizer.from_params(settings, model_parameters=trained)
     largest_norm = trainer.get("grad_norm")
     embedders = [module for module in model.modules() if isinstance(module, BiLMEmbedder)]
 

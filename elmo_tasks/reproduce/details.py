@@ -1,6 +1,6 @@
 """What stands beneath a row of the table: all arms, the tests of the difference, each run, the learned mixes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -31,6 +31,7 @@ def _arms(task: TaskRuns) -> Grid:
         Column("ELMo over it"),
         Column("epochs", right=True),
         Column("time a run", right=True),
+        Column("an epoch", right=True),
     ]
     rows = []
     for arm in task.arms.values():
@@ -44,10 +45,17 @@ def _arms(task: TaskRuns) -> Grid:
                 gain(scores, task.scores(BASELINE), task.decimals) if arm.name != BASELINE else "",
                 gain(task.scores(ELMO), scores, task.decimals) if arm.name != ELMO else "",
                 f"{np.mean([result.epochs or 0 for result in done]):.1f}" if done else NOTHING,
-                duration(float(np.mean([result.seconds for result in done]))) if done else NOTHING,
+                _mean_duration(result.seconds for result in done),
+                # all included: start, development sets, test set
+                _mean_duration(result.seconds / (result.epochs or 1) for result in done),
             ]
         )
     return Grid(columns, rows)
+
+
+def _mean_duration(seconds: Iterable[float]) -> str:
+    values = list(seconds)
+    return duration(float(np.mean(values))) if values else NOTHING
 
 
 def _parameters(task: TaskRuns) -> Iterator[Block]:

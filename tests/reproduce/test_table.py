@@ -88,11 +88,11 @@ Test scores in percent; ours: mean ± standard deviation over n seeds. Paper: Pe
 best: SST-5 McCann et al. 2017. Increase: absolute / relative, the latter the share of the baseline's error that is
 gone.
 
-arm          n  dev          test        over the baseline        ELMo over it             epochs  time a run
------------  -  -----------  ----------  -----------------------  -----------------------  ------  ----------
-baseline     3  49.0 ± 10.0  47.5 ± 6.6                           +16.2 ± 4.0 (+4.0 s.e.)     5.0  1 min 02 s
-elmo         2  74.0 ± 7.1   63.8 ± 1.8  +16.2 ± 4.0 (+4.0 s.e.)                              5.0  1 min 02 s
-random biLM  1  59.0         52.5        +5.0                     +11.2                       5.0  1 min 01 s
+arm          n  dev          test        over the baseline        ELMo over it             epochs  time a run  an epoch
+-----------  -  -----------  ----------  -----------------------  -----------------------  ------  ----------  --------
+baseline     3  49.0 ± 10.0  47.5 ± 6.6                           +16.2 ± 4.0 (+4.0 s.e.)     5.0  1 min 02 s      12 s
+elmo         2  74.0 ± 7.1   63.8 ± 1.8  +16.2 ± 4.0 (+4.0 s.e.)                              5.0  1 min 02 s      12 s
+random biLM  1  59.0         52.5        +5.0                     +11.2                       5.0  1 min 01 s      12 s
 
 Trainable parameters: baseline 1,000, elmo 2,000.
 
