@@ -1,5 +1,6 @@
 # make install   an environment with everything in it (.venv, or the one that is active), checked at the end
-# make table     baseline against ELMo on the sample; PROFILE=open, TASKS=sst5 and TABLE_ARGS=... choose otherwise
+# make table     baseline against ELMo on the sample; TASKS=sst5 and TABLE_ARGS=... choose otherwise
+# make table PROFILE=open    the table of the results in results/, and which runs it still lacks; RUN=1 does them: hours
 # make test      all that needs no network, no GPU and no licensed data
 # make test-real what needs ../shared or takes long
 # make lint      ruff, mypy and import-linter alone
@@ -82,7 +83,8 @@ check:
 	@"$(BIN)/elmo-tasks" check
 
 table: installed
-	@"$(BIN)/elmo-tasks" table $(if $(PROFILE),--profile $(PROFILE)) $(if $(TASKS),--tasks $(TASKS)) $(TABLE_ARGS)
+	@"$(BIN)/elmo-tasks" table $(if $(PROFILE),--profile $(PROFILE)) $(if $(TASKS),--tasks $(TASKS)) \
+	    $(if $(RUN),,$(if $(filter-out sample,$(PROFILE)),--no-run)) $(TABLE_ARGS)
 
 test: installed
 	@"$(BIN)/python" -m pytest -n 2 --dist loadscope $(PYTEST_ARGS)

@@ -58,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
             print(f"\nStill to run ({len(table.missing)}):")
             for planned in table.missing:
                 print(f"- {planned.run.title}")
+            if args.no_run:
+                print("They are run without --no-run, or by make with RUN=1.")
         if table.file is not None:
             print(f"\nAs Markdown: {table.file}")
     return 1 if any(table.failed for table in tables) else 0

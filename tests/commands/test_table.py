@@ -101,7 +101,8 @@ def test_what_is_missing_is_listed_without_allennlp(run_command: RunCommand, rep
     done = run_command("elmo-tasks", "table", "--no-run", "--out", tmp_path, "--seeds", "2", folder=repository)
     tasks = [task for task in TABLE_1 if (repository / "experiments" / task / "baseline.jsonnet").is_file()]
     runs = [f"- {task} {arm} seed 2" for task in tasks for arm in ("baseline", "elmo")]
-    missing = "\n".join([f"Still to run ({len(runs)}):", *runs])
+    how = "They are run without --no-run, or by make with RUN=1."
+    missing = "\n".join([f"Still to run ({len(runs)}):", *runs, how])
     assert done.returncode == 0, done.stderr
     assert done.stdout.rstrip().endswith(missing)
     assert list(tmp_path.iterdir()) == []
