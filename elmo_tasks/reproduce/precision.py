@@ -11,8 +11,9 @@ from torch.nn.utils.rnn import PackedSequence
 from torch.utils.hooks import RemovableHandle
 
 from elmo_tasks.bilm import BiLM
-from elmo_tasks.nn.packed_lstm import run_lstm
+from elmo_tasks.nn.packed_rnn import run_rnn
 
+_Recurrent = torch.nn.LSTM | torch.nn.GRU
 _LAYERS = (torch.nn.Linear, torch.nn.LSTM, torch.nn.GRU)
 
 
@@ -23,15 +24,15 @@ class BFloat16Products(TrainerCallback):
 
     Weights, what the layers hand on, all other computations and the optimizer stay in float32, and so do evaluation and
     prediction. Steps are shorter where the processor knows bfloat16 (docs/benchmarks.md), elsewhere they are longer. A
-    biLM is left alone: its vectors are the same in all runs. The LSTMs of AllenNLP's encoders are run by
-    :func:`elmo_tasks.nn.packed_lstm.run_lstm`, since torch's own rounds more than its products.
+    biLM is left alone: its vectors are the same in all runs. The LSTMs and GRUs of AllenNLP's encoders are
+    run by :func:`elmo_tasks.nn.packed_rnn.run_rnn`, since torch's own round more than their products.
     """
 
     def __init__(self, serialization_dir: str) -> None:
         super().__init__(serialization_dir)
         self._hooks: list[RemovableHandle] = []
         self._entered: list[torch.autocast] = []
-        self._replaced: list[torch.nn.LSTM] = []
+        self._replaced: list[_Recurrent] = []
 
     @overrides(check_signature=False)
     def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
@@ -41,17 +42,17 @@ class BFloat16Products(TrainerCallback):
             self._hooks.append(layer.register_forward_pre_hook(self._enter))
             # Also after a failed pass, lest the rest of the program goes on in bfloat16.
             self._hooks.append(layer.register_forward_hook(self._leave, always_call=True))
-        for lstm in _encoders(trainer.model):
-            lstm.forward = partial(_run, lstm)  # type: ignore[assignment]
-            self._replaced.append(lstm)
+        for layer in _encoders(trainer.model):
+            layer.forward = partial(_run, layer)  # type: ignore[assignment]
+            self._replaced.append(layer)
 
     @overrides(check_signature=False)
     def on_end(self, trainer: Any, **kwargs: Any) -> None:
         """Leave the model as it was."""
         for hook in self._hooks:
             hook.remove()
-        for lstm in self._replaced:
-            del lstm.forward
+        for layer in self._replaced:
+            del layer.forward
 
     def _enter(self, layer: torch.nn.Module, inputs: Any) -> None:
         device = next(layer.parameters()).device.type
@@ -71,22 +72,24 @@ def _layers(model: torch.nn.Module) -> list[torch.nn.Module]:
     return [module for module in model.modules() if isinstance(module, _LAYERS) and module not in inside]
 
 
-def _encoders(model: torch.nn.Module) -> list[torch.nn.LSTM]:
-    """The LSTMs in whose final states nobody has a part."""
+def _encoders(model: torch.nn.Module) -> list[_Recurrent]:
+    """The recurrent layers in whose final states nobody has a part."""
     return [
         module._module
         for module in model.modules()
         if isinstance(module, PytorchSeq2SeqWrapper)
-        and isinstance(module._module, torch.nn.LSTM)
+        and isinstance(module._module, _Recurrent)
         and not module.stateful
         and not module._module.proj_size
     ]
 
 
-def _run(lstm: torch.nn.LSTM, inputs: PackedSequence, states: Any = None) -> tuple[PackedSequence, Any]:
-    if not lstm.training or states is not None:
-        return torch.nn.LSTM.forward(lstm, inputs, states)
-    return run_lstm(lstm, inputs), None
+def _run(layer: _Recurrent, inputs: PackedSequence, states: Any = None) -> tuple[PackedSequence, Any]:
+    if not layer.training or states is not None:
+        torchs: Any = type(layer).forward
+        result: tuple[PackedSequence, Any] = torchs(layer, inputs, states)
+        return result
+    return run_rnn(layer, inputs), None
 
 
 def _to_float32(output: Any) -> Any:
