@@ -15,7 +15,7 @@ from elmo_tasks.formats.tags import Span
 from elmo_tasks.formats.trees import read_trees
 from elmo_tasks.reproduce.results import TestItems
 from elmo_tasks.scoring.squad import score_answer
-from elmo_tasks.tasks.srl.metric import argument_counts
+from elmo_tasks.tasks.srl.metric import NO_PREDICATE, argument_counts
 
 _GROUP_FILES = "{stem}.{group}.txt"
 """Beside a test file, the groups of its items: a line each, 1 for an item of the group and 0 for the others."""
@@ -80,8 +80,8 @@ def _srl_scores(predictions: Path, test_file: Path) -> Iterator[tuple[int, int]]
             pairs = []
             # a sentence without a predicate has an answer too, whose arguments count nowhere
             for proposition in sentence.propositions or (None,):
-                words, predicate, found = next(predicted, ((), None, ()))
-                expected = None if proposition is None else proposition.predicate
+                words, predicate, found = next(predicted, ((), NO_PREDICATE, ()))
+                expected = NO_PREDICATE if proposition is None else proposition.predicate
                 if tuple(words) != sentence.words or predicate != expected:
                     where = f"{document.file}:{sentence.line}"
                     raise ValueError(f"{predictions}: the item for {where} is another sentence, or predicate, or none")

@@ -10,6 +10,8 @@ logger = logging.getLogger(__name__)
 
 TAG_SCHEME = "IOB2"
 """How roles are coded as tags."""
+NO_PREDICATE = -1
+"""The place of the predicate of a sentence without any: AllenNLP writes None as a text."""
 
 
 def arguments(spans: Iterable[Span]) -> list[Argument]:

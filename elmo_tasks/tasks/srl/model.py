@@ -17,7 +17,7 @@ from elmo_tasks.errors import InputError
 from elmo_tasks.formats.conll2012 import Proposition
 from elmo_tasks.formats.props import props_lines
 from elmo_tasks.formats.tags import Span, decode
-from elmo_tasks.tasks.srl.metric import TAG_SCHEME, RoleF1
+from elmo_tasks.tasks.srl.metric import NO_PREDICATE, TAG_SCHEME, RoleF1
 from elmo_tasks.tasks.srl.reader import LABEL_NAMESPACE
 from elmo_tasks.tasks.srl.viterbi import TagDecoder
 
@@ -141,7 +141,7 @@ class SemanticRoleTagger(Model):
                     result[key] = [item[key] for item in metadata]
             if "tags" in result and tags is not None:
                 for item, path in zip(metadata, result["tags"], strict=True):
-                    if item["predicate"] is not None:
+                    if item["predicate"] != NO_PREDICATE:
                         self._f1(item["arguments"], self._arguments(path), item["words"])
         return result
 
@@ -197,7 +197,7 @@ def _sentences(items: Iterable[dict[str, Any]]) -> Iterator[tuple[int, list[Prop
             raise InputError("an official file of predictions has all predicates of a file; read one in its format.")
         if (item["sentence"], item["proposition"]) != (next_sentence, len(propositions)):
             raise _missing(next_sentence, len(propositions))
-        if item["predicate"] is not None:
+        if item["predicate"] != NO_PREDICATE:
             spans = tuple(Span(*span) for span in item["arguments"])
             propositions.append(Proposition(item["predicate"], item["lemma"], "", spans))
         if len(propositions) == item["num_propositions"]:

@@ -12,9 +12,9 @@ from allennlp.data.token_indexers import SingleIdTokenIndexer
 from overrides import overrides
 
 from elmo_tasks.errors import InputError
-from elmo_tasks.formats.conll2012 import VERB, Document, Sentence, read_documents
+from elmo_tasks.formats.conll2012 import NOTHING, VERB, Document, Sentence, read_documents
 from elmo_tasks.formats.tags import OUTSIDE, Span, encode
-from elmo_tasks.tasks.srl.metric import TAG_SCHEME
+from elmo_tasks.tasks.srl.metric import NO_PREDICATE, TAG_SCHEME
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class SRLReader(DatasetReader):
     ``proposition`` and ``num_propositions`` (number of this one in its sentence, from 0, and of all), ``predicate``
     (the row with the lemma), ``lemma``, ``arguments`` (spans, ``V`` among them), and ``verb``, ``verb_index`` and
     ``gold_tags`` under the names that allennlp-models' tagger reads. A sentence without a predicate is an instance too,
-    all "outside": ``predicate`` and ``verb_index`` are then None.
+    all "outside": ``predicate`` is then -1 and ``verb_index`` None.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class SRLReader(DatasetReader):
             instances = self._drawn(list(instances))
         num_predicates, num_without = 0, 0
         for instance in instances:
-            if instance["metadata"]["predicate"] is None:
+            if instance["metadata"]["predicate"] == NO_PREDICATE:
                 num_without += 1
             else:
                 num_predicates += 1
@@ -120,7 +120,7 @@ class SRLReader(DatasetReader):
             raise InputError("a sentence without any token has no predicate: give at least one word.")
         if predicate is not None and not 0 <= predicate < len(tokens):
             raise InputError(f"the predicate is word {predicate}, expected 0 to {len(tokens) - 1}.")
-        metadata = {"predicate": predicate}
+        metadata = {"predicate": NO_PREDICATE if predicate is None else predicate}
         return self._instance(list(tokens), [Token(word) for word in tokens], predicate, arguments, metadata)
 
     @overrides
@@ -146,7 +146,7 @@ class SRLReader(DatasetReader):
                     }
                     yield self._instance(words, tokens, proposition.predicate, proposition.arguments, metadata)
                 if not sentence.propositions and self._keep_without_predicate:
-                    metadata = {**place, "proposition": 0, "predicate": None, "lemma": None}
+                    metadata = {**place, "proposition": 0, "predicate": NO_PREDICATE, "lemma": NOTHING}
                     yield self._instance(words, tokens, None, (), metadata)
 
     def _instance(
@@ -179,8 +179,8 @@ class SRLReader(DatasetReader):
     def _drawn(self, instances: list[Instance]) -> Iterator[Instance]:
         """The instances of the budget, in their order."""
         assert self._max_predicates is not None
-        without = [number for number, one in enumerate(instances) if one["metadata"]["predicate"] is None]
-        others = [number for number, one in enumerate(instances) if one["metadata"]["predicate"] is not None]
+        without = [number for number, one in enumerate(instances) if one["metadata"]["predicate"] == NO_PREDICATE]
+        others = [number for number, one in enumerate(instances) if one["metadata"]["predicate"] != NO_PREDICATE]
         if self._max_predicates >= len(others):
             return iter(instances)
         generator = random.Random(self._predicate_seed)
