@@ -8,8 +8,8 @@ local input_dim =
   baseline.model.text_field_embedder.token_embedders.tokens.embedding_dim + baseline.model.predicate_dim;
 local elmo_dim = 2 * profile.bilm.options.lstm.projection_dim;
 local elmo_layers = profile.bilm.options.lstm.n_layers + 1;
-// about as many tags as OntoNotes and PropBank have; more only widen the wider one
-local num_tags = 100;
+// as many tags as the sample has; more only widen the wider one
+local num_tags = 14;
 
 // Trainable numbers of LSTM and tags; words and predicate indicator have the same in both networks.
 local trainable(width, elmo) =

@@ -128,7 +128,7 @@ def trainable_numbers(name: str, folder: Path) -> int:
 def test_the_widened_baseline_has_as_many_trainable_parameters_as_elmo(task: str, tmp_path: Path) -> None:
     arms = ("baseline", "widened", "elmo")
     baseline, widened, elmo = (trainable_numbers(f"{task}/{arm}.jsonnet", tmp_path / arm) for arm in arms)
-    assert baseline < 0.95 * elmo
+    assert baseline < 0.98 * elmo
     assert abs(widened - elmo) < 0.005 * elmo
 
 
