@@ -9,7 +9,7 @@ local input_dim =
 local elmo_dim = 2 * profile.bilm.options.lstm.projection_dim;
 local elmo_layers = profile.bilm.options.lstm.n_layers + 1;
 // as many tags as the sample has; more only widen the wider one
-local num_tags = 14;
+local num_tags = 15;
 
 // Trainable numbers of LSTM and tags; words and predicate indicator have the same in both networks.
 local trainable(width, elmo) =
