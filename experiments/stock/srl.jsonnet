@@ -1,5 +1,5 @@
 // SRL with the tagger of allennlp-models in the sizes of our baseline: to compare scores and speed. Needs allennlp-models.
-// Its F1 counts spans itself, stricter than srl-eval.pl with continued arguments.
+// It calls srl-eval.pl itself, which needs perl.
 local baseline = import '../srl/baseline.jsonnet';
 
 baseline {
@@ -17,7 +17,6 @@ baseline {
     },
     binary_feature_dim: baseline.model.predicate_dim,
     initializer: { regexes: [['tag_projection_layer.*weight', { type: 'orthogonal' }]] },
-    srl_eval_path: null,
   },
   trainer+: { validation_metric: '+f1-measure-overall' },
 
