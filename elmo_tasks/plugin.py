@@ -36,6 +36,9 @@ import elmo_tasks.tasks.squad.model
 import elmo_tasks.tasks.squad.predictor
 import elmo_tasks.tasks.squad.reader
 import elmo_tasks.tasks.squad.tokens
+import elmo_tasks.tasks.srl.model
+import elmo_tasks.tasks.srl.predictor
+import elmo_tasks.tasks.srl.reader
 import elmo_tasks.tasks.sst5.model
 import elmo_tasks.tasks.sst5.predictor
 import elmo_tasks.tasks.sst5.reader

@@ -143,7 +143,11 @@ def _squad(args: argparse.Namespace) -> int:
 
 
 def _srl_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("gold", help="lemmas of predicates, a column of arguments for each: plain, .gz or .xz")
+    parser.add_argument(
+        "gold",
+        help="lemmas of predicates, a column of arguments for each: plain, .gz or .xz; or a file in CoNLL-2012's "
+        "columns (*.gold_conll)",
+    )
     parser.add_argument("predictions", help="the same rows with the predicted arguments; - for standard input")
 
 
@@ -151,11 +155,22 @@ def _srl(args: argparse.Namespace) -> int:
     from elmo_tasks.scoring import srl, srl_files
 
     score, warnings = srl_files.score_lines(
-        _byte_lines(args.gold), _byte_lines(args.predictions), _name(args.gold), _name(args.predictions)
+        _gold_props(args.gold), _byte_lines(args.predictions), _name(args.gold), _name(args.predictions)
     )
     _warn(warnings)
     _print_latin1(f"{json.dumps(srl.to_dict(score), indent=2)}\n" if args.json else srl.report(score))
     return 0
+
+
+def _gold_props(file: str) -> Iterator[tuple[int, bytes]]:
+    """The lines of a gold file, or those that a file in CoNLL-2012's columns makes."""
+    from elmo_tasks.formats.conll2012 import SUFFIXES
+
+    if not file.endswith(SUFFIXES):
+        return _byte_lines(file)
+    from elmo_tasks.formats.props import gold_propositions, props_lines
+
+    return enumerate((line.encode() for line in props_lines(gold_propositions(file))), start=1)
 
 
 def _json_object(file: str) -> tuple[dict[str, Any], list[str]]:

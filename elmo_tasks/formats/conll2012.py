@@ -23,10 +23,11 @@ logger = logging.getLogger(__name__)
 
 NOTHING = "-"
 """What stands in a column where there is no lemma, frameset, sense, speaker or mention."""
+SUFFIXES = ("gold_conll", "gold_conll.gz", "gold_conll.xz")
+"""How the names of such files end."""
 VERB = "V"
 """The label of the span that is the predicate itself."""
 
-_SUFFIXES = ("gold_conll", "gold_conll.gz", "gold_conll.xz")
 _SPACE = " \t\r"
 _BLANKS = re.compile(r"[ \t]+")
 _BEGIN = re.compile(r"#begin document \((?P<id>[^()]*)\);[ \t]*part[ \t]+(?P<part>[0-9]{1,9})")
@@ -188,9 +189,9 @@ def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     files = sorted(file for file in path.rglob("*") if file.is_file())
-    found = [file for file in files if file.name.endswith(_SUFFIXES)]
+    found = [file for file in files if file.name.endswith(SUFFIXES)]
     if not found:
-        raise InputError(f"{path}: no file of this folder has a name that ends in {', '.join(_SUFFIXES)}.")
+        raise InputError(f"{path}: no file of this folder has a name that ends in {', '.join(SUFFIXES)}.")
     if len(found) < len(files):
         other = next(file for file in files if file not in found)
         logger.info("%s: %d files are not read for their names, the first is %s", path, len(files) - len(found), other)

@@ -1,18 +1,16 @@
 """The files of predicates and their arguments of CoNLL-2005, which `srl-eval.pl` and ``score srl`` read."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from elmo_tasks.formats.brackets import encode_flat
-from elmo_tasks.formats.conll2012 import NOTHING, Proposition
+from elmo_tasks.formats.conll2012 import NOTHING, Proposition, read_documents
 from elmo_tasks.formats.files import open_to_write
 
 
 def write_props(path: str | Path, sentences: Iterable[tuple[int, Sequence[Proposition]]]) -> None:
     """
-    Write a row a token, with a blank line behind each sentence.
-
-    The first column has the lemma of each predicate, then comes a column of brackets for each, in order of their rows.
+    Write the lines of :func:`props_lines`.
 
     Parameters
     ----------
@@ -24,13 +22,45 @@ def write_props(path: str | Path, sentences: Iterable[tuple[int, Sequence[Propos
         If arguments of a proposition overlap or leave the sentence, or two propositions have one row.
     """
     with open_to_write(path) as handle:
-        for num_tokens, propositions in sentences:
-            columns = _columns(num_tokens, propositions)
-            widths = [max(map(len, column)) for column in columns]
-            for row in zip(*columns, strict=True):
-                cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-                handle.write("  ".join(cells).rstrip() + "\n")
-            handle.write("\n")
+        handle.writelines(props_lines(sentences))
+
+
+def props_lines(sentences: Iterable[tuple[int, Sequence[Proposition]]]) -> Iterator[str]:
+    """
+    A row a token, with a blank line behind each sentence; with line feeds.
+
+    The first column has the lemma of each predicate, then comes a column of brackets for each, in order of their rows.
+
+    Parameters
+    ----------
+    sentences : number of tokens and propositions of each.
+
+    Raises
+    ------
+    ValueError
+        If arguments of a proposition overlap or leave the sentence, or two propositions have one row.
+    """
+    for num_tokens, propositions in sentences:
+        columns = _columns(num_tokens, propositions)
+        widths = [max(map(len, column)) for column in columns]
+        for row in zip(*columns, strict=True):
+            cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+            yield "  ".join(cells).rstrip() + "\n"
+        yield "\n"
+
+
+def gold_propositions(path: str | Path) -> Iterator[tuple[int, Sequence[Proposition]]]:
+    """
+    Number of tokens and propositions of every sentence of a file or folder in CoNLL-2012's columns.
+
+    Raises
+    ------
+    InputError
+        As :func:`~elmo_tasks.formats.conll2012.read_documents` does.
+    """
+    for document in read_documents(path):
+        for sentence in document.sentences:
+            yield len(sentence.words), sentence.propositions
 
 
 def _columns(num_tokens: int, propositions: Sequence[Proposition]) -> list[list[str]]:

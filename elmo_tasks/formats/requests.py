@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from nltk.tokenize import TreebankWordTokenizer
+
 from elmo_tasks.errors import InputError
 
 
@@ -24,6 +26,52 @@ def tokens_of_request(request: dict[str, Any], tokenize: Callable[[str], list[st
     if "sentence" in request:
         return _tokens_of_text(request["sentence"], "sentence", tokenize)
     raise InputError(f'expected {{"sentence": "a text"}} or {{"tokens": ["a", "text"]}}, found {_keys(request)}.')
+
+
+def sentence_of_request(request: dict[str, Any]) -> tuple[str, list[tuple[int, int]]]:
+    """
+    The text of ``{"sentence": "a text"}`` or ``{"tokens": ["a", "text"]}``, and where its tokens begin and end in it.
+
+    A text is taken for one sentence and tokenised by the rules of the Penn Treebank (nltk's ``TreebankWordTokenizer``,
+    which needs no download). Given tokens make the text joined by single blanks.
+
+    Raises
+    ------
+    InputError
+        If there is neither, or no word in it.
+    """
+    tokens = tokens_of_request(request, lambda text: [text[start:end] for start, end in treebank_spans(text)])
+    if "tokens" not in request:
+        return request["sentence"], treebank_spans(request["sentence"])
+    spans, start = [], 0
+    for token in tokens:
+        spans.append((start, start + len(token)))
+        start += len(token) + 1
+    return " ".join(tokens), spans
+
+
+def part_of_sentence(text: str, spans: list[tuple[int, int]], start: int, end: int) -> dict[str, Any]:
+    """
+    Tokens ``start`` to ``end`` of a sentence as an answer shows them: ``text``, these tokens, and their characters.
+
+    Parameters
+    ----------
+    text, spans : what :func:`sentence_of_request` gives.
+    start, end : the ends are excluded, of tokens and of characters.
+    """
+    first, last = spans[start][0], spans[end - 1][1]
+    return {
+        "text": text[first:last],
+        "start": start,
+        "end": end,
+        "start_character": first,
+        "end_character": last,
+    }
+
+
+def treebank_spans(text: str) -> list[tuple[int, int]]:
+    """Where the words of a sentence begin and end by the rules of the Penn Treebank."""
+    return list(TreebankWordTokenizer().span_tokenize(text))
 
 
 def tokens_at(request: dict[str, Any], key: str, tokenize: Callable[[str], list[str]]) -> list[str]:

@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from elmo_tasks.formats.conll2003 import read_words
+from elmo_tasks.formats.conll2012 import read_documents
 from elmo_tasks.formats.snli import read_pairs
 from elmo_tasks.formats.squad import read_dataset
+from elmo_tasks.formats.tags import Span
 from elmo_tasks.formats.trees import read_trees
 from elmo_tasks.reproduce.results import TestItems
 from elmo_tasks.scoring.squad import score_answer
+from elmo_tasks.tasks.srl.metric import NO_PREDICATE, argument_counts
 
 _GROUP_FILES = "{stem}.{group}.txt"
 """Beside a test file, the groups of its items: a line each, 1 for an item of the group and 0 for the others."""
@@ -69,6 +72,27 @@ def _ner_scores(predictions: Path, test_file: Path) -> Iterator[tuple[int, int]]
         yield 2 * len(spans.intersection(map(tuple, gold))), len(found) + len(gold)
 
 
+def _srl_scores(predictions: Path, test_file: Path) -> Iterator[tuple[int, int]]:
+    """One item a sentence: twice the correct arguments of all its predicates, over its gold ones and those found."""
+    predicted = read_answers(predictions, ("words", "predicate", "arguments"))
+    for document in read_documents(test_file):
+        for sentence in document.sentences:
+            pairs = []
+            # a sentence without a predicate has an answer too, whose arguments count nowhere
+            for proposition in sentence.propositions or (None,):
+                words, predicate, found = next(predicted, ((), NO_PREDICATE, ()))
+                expected = NO_PREDICATE if proposition is None else proposition.predicate
+                if tuple(words) != sentence.words or predicate != expected:
+                    where = f"{document.file}:{sentence.line}"
+                    raise ValueError(f"{predictions}: the item for {where} is another sentence, or predicate, or none")
+                if proposition is not None:
+                    pairs.append((proposition.arguments, [Span(*span) for span in found]))
+            counts = argument_counts(pairs)
+            yield 2 * counts.correct, 2 * counts.correct + counts.excess + counts.missed
+    if next(predicted, None) is not None:
+        raise ValueError(f"{predictions}: there are more items than {test_file} has predicates")
+
+
 def _snli_scores(predictions: Path, test_file: Path) -> Iterator[tuple[int, int]]:
     """One item a labelled pair: whether its label is the predicted one."""
     labelled = (pair for pair in read_pairs(test_file) if pair.label is not None)
@@ -96,6 +120,7 @@ _SCORES: dict[str, Callable[[Path, Path], Iterator[tuple[float, int]]]] = {
     "ner": _ner_scores,
     "snli": _snli_scores,
     "squad": _squad_scores,
+    "srl": _srl_scores,
     "sst5": _sst5_scores,
 }
 

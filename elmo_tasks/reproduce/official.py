@@ -88,8 +88,8 @@ class OfficialPredictor(Predictor):
         self._task_model = with_official_format(model)
         if getattr(model, "official_in_one_piece", False):
             raise InputError(
-                "this task's official format is one object for all answers, which is not written answer by answer; use "
-                "allennlp evaluate with --predictions-output-file and the evaluation of type 'official'."
+                "this task's official format is not written answer by answer; use allennlp evaluate "
+                "with --predictions-output-file and the evaluation of type 'official'."
             )
         own: type[Predictor] = Predictor.by_name(model.default_predictor)
         self._own = own(model, dataset_reader)

@@ -51,6 +51,13 @@ local data = std.extVar('ELMO_TASKS_DATA');
       where: 'https://nlp.stanford.edu/projects/snli/snli_1.0.zip (with the whole snli_1.0_train.jsonl, name that alone in '
              + 'a profile of your own).',
     },
+    srl: {
+      train: data + '/data/srl/ewt/ewt.train.gold_conll.xz',
+      dev: data + '/data/srl/ewt/ewt.dev.gold_conll.xz',
+      test: data + '/data/srl/ewt/ewt.test.gold_conll.xz',
+      where: 'the English Web Treebank with PropBank: https://github.com/propbank/propbank-release (data/google/ewt) joined '
+             + 'with the words of https://github.com/UniversalDependencies/UD_English-EWT, release r1.4, both CC BY-SA 4.0.',
+    },
     sst5: {
       train: data + '/data/sst5/train.txt.xz',
       dev: data + '/data/sst5/dev.txt.xz',

@@ -71,6 +71,20 @@
         },
       },
     },
+    srl: {
+      train: '../../fixtures/sample/srl/train.gold_conll',
+      dev: '../../fixtures/sample/srl/dev.gold_conll',
+      test: '../../fixtures/sample/srl/test.gold_conll',
+      // small for speed
+      sizes: {
+        predicate_dim: 16,
+        encoder: { hidden_size: 32, num_layers: 2 },
+      },
+      training: {
+        data_loader: { batch_sampler: { batch_size: 16 } },
+        trainer: { num_epochs: 60, patience: null },  // as many updates for every arm
+      },
+    },
     ner: {
       train: '../../fixtures/sample/ner/train.txt',
       dev: '../../fixtures/sample/ner/dev.txt',

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from elmo_tasks.formats.props import gold_propositions, write_props
 from tests.commands.conftest import score
 from tests.conftest import RunCommand
 
@@ -47,6 +48,30 @@ def test_it_equals_all_official_outputs(
         assert bool(err) == (case / "scorer.err").exists()
         assert score("srl", case / "gold.props", case / "pred.props", "--json") == 0
         assert json.loads(capsysbinary.readouterr().out) == figures
+
+
+@pytest.mark.parametrize(("suffix", "compress"), [("", bytes), (".gz", gzip.compress), (".xz", lzma.compress)])
+def test_gold_in_the_columns_of_conll_2012(
+    suffix: str, compress: Callable[[bytes], bytes], tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    source = FIXTURES.parents[1] / "srl" / "dev.gold_conll"
+    gold, props = tmp_path / f"dev.gold_conll{suffix}", tmp_path / "gold.props"
+    gold.write_bytes(compress(source.read_bytes()))
+    write_props(props, gold_propositions(gold))
+    text = props.read_text(encoding="utf-8")
+    predicted = tmp_path / "predicted.props"
+    predicted.write_text(text.replace("(ARG0*)", "(ARG1*)", 2), encoding="utf-8")
+    outputs = []
+    for file in (gold, props):
+        assert score("srl", file, predicted) == 0
+        outputs.append(capsysbinary.readouterr())
+    assert outputs[0] == outputs[1]
+    assert b"Number of Propositions :           7" in outputs[0].out
+    gold.write_bytes(compress(source.read_bytes().replace(b"(V*)", b"(V*", 1)))
+    assert score("srl", gold, predicted) == 2
+    out, err = capsysbinary.readouterr()
+    assert not out
+    assert b"dev.gold_conll" + suffix.encode() + b":4: column 12" in err
 
 
 @pytest.mark.parametrize(("suffix", "compress"), [(".gz", gzip.compress), (".xz", lzma.compress)])

@@ -26,6 +26,9 @@ def paper_data(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Pa
     (folder / "conll2003").mkdir()
     for part, source in (("train", "train"), ("testa", "dev"), ("testb", "dev")):
         shutil.copy(repository / "fixtures" / "ner" / f"{source}.txt", folder / "conll2003" / f"eng.{part}")
+    for part, source in (("train", "train"), ("development", "dev"), ("test", "dev")):
+        (folder / "conll2012" / part).mkdir(parents=True)
+        shutil.copy(repository / "fixtures" / "srl" / f"{source}.gold_conll", folder / "conll2012" / part)
     (folder / "snli_1.0").mkdir()
     for part, source in (("train", "train"), ("dev", "dev"), ("test", "dev")):
         pairs = repository / "fixtures" / "snli" / f"{source}.jsonl"

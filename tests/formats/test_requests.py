@@ -3,9 +3,16 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from elmo_tasks.errors import InputError
-from elmo_tasks.formats.requests import tokens_of_request
+from elmo_tasks.formats.requests import (
+    part_of_sentence,
+    sentence_of_request,
+    tokens_of_request,
+    treebank_spans,
+)
 
 
 def test_a_text_is_tokenised_and_tokens_are_taken_as_they_are() -> None:
@@ -34,3 +41,24 @@ def test_a_text_is_tokenised_and_tokens_are_taken_as_they_are() -> None:
 def test_what_is_refused(request_: dict[str, Any], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         tokens_of_request(request_, str.split)
+
+
+@given(st.text(st.sampled_from("ab.,'\"`()[]-$%&/3é\u00a0 \n"), max_size=25))
+def test_tokens_of_any_text_are_its_parts(text: str) -> None:
+    tokens = [text[start:end] for start, end in treebank_spans(text)]
+    assert all(tokens)
+    assert "".join(tokens) == "".join(text.split())
+    assert sorted(treebank_spans(text)) == treebank_spans(text)
+
+
+def test_tokens_have_places_in_the_text_or_in_the_tokens_joined() -> None:
+    text, spans = sentence_of_request({"sentence": " Anna  isn't here."})
+    assert [text[start:end] for start, end in spans] == ["Anna", "is", "n't", "here", "."]
+    assert part_of_sentence(text, spans, 0, 3) == {
+        "text": "Anna  isn't",
+        "start": 0,
+        "end": 3,
+        "start_character": 1,
+        "end_character": 12,
+    }
+    assert sentence_of_request({"sentence": "no", "tokens": ["Anna", "is"]}) == ("Anna is", [(0, 4), (5, 7)])

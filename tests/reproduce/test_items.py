@@ -137,6 +137,37 @@ def test_questions_have_the_f1_of_their_answers(tmp_path: Path, repository: Path
         read_items("squad", write_predictions(out, [items[1:]]), path, 0.5)
 
 
+def test_arguments_are_counted_by_sentence(tmp_path: Path, repository: Path) -> None:
+    """Right in all but: one of three missed and a wrong one; arguments without a predicate; a piece missing."""
+    path = repository / "fixtures" / "srl" / "dev.gold_conll"
+    words = ["Tom sold the boat that he bought .", "No .", "The zyx , she says , left .", "It is such as Anna sold ."]
+    words += ["Rex jump - starts it ."]
+    answers = [
+        (0, 1, [["ARG0", 0, 1], ["V", 1, 2], ["ARG1", 2, 4]]),
+        (0, 6, [["ARG1", 2, 4], ["R-ARG0", 4, 5], ["ARG0", 5, 6], ["V", 6, 7]]),
+        (1, -1, [["ARG0", 0, 1]]),
+        (2, 4, [["ARG1", 0, 2], ["ARG0", 3, 4], ["V", 4, 5]]),
+        (2, 6, [["ARG0", 0, 2], ["V", 6, 7]]),
+        (3, 5, [["ARG1", 0, 1], ["R-ARGM-ADJ", 2, 4], ["ARG0", 4, 5]]),
+        (4, 1, []),
+        (4, 3, [["ARG0", 0, 1], ["V", 1, 2], ["C-V", 3, 4], ["ARG1", 4, 5]]),
+    ]
+    items = [
+        {"words": words[sentence].split(" "), "predicate": predicate, "arguments": spans}
+        for sentence, predicate, spans in answers
+    ]
+    gained, possible = [8, 0, 4, 6, 4], [10, 0, 6, 6, 6]
+    out = tmp_path / "predictions.json"
+    read = read_items("srl", write_predictions(out, [items[:3], items[3:]]), path, sum(gained) / sum(possible))
+    assert read is not None
+    np.testing.assert_array_equal(read.scores(), [gained, possible])
+    for wrong in (items[1:], items[:-1], [items[1], items[0], *items[2:]]):
+        with pytest.raises(ValueError, match=r"the item for .*dev\.gold_conll:\d+ is another sentence, or predicate"):
+            read_items("srl", write_predictions(out, [wrong]), path, 0.5)
+    with pytest.raises(ValueError, match=r"there are more items than .*dev\.gold_conll has predicates"):
+        read_items("srl", write_predictions(out, [items, items[:1]]), path, 0.5)
+
+
 def test_another_sentence_is_refused_for_trees_too(sst5, tmp_path: Path) -> None:
     path, items = sst5
     predictions = write_predictions(tmp_path / "predictions.json", [[items[0], items[2], items[1]]])

@@ -93,6 +93,14 @@ def tiny_profile(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> 
                     "data_loader": {"batch_sampler": {"batch_size": 5}},
                 },
             },
+            "srl": {
+                **_files(fixtures / "srl", "gold_conll"),
+                "sizes": {"predicate_dim": 3, "encoder": {"hidden_size": 5, "num_layers": 3}},
+                "training": {
+                    "trainer": {"num_epochs": 2, "patience": None},
+                    "data_loader": {"batch_sampler": {"batch_size": 5}},
+                },
+            },
             "ner": {
                 **_files(fixtures / "ner"),
                 "sizes": {

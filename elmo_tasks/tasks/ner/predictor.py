@@ -5,10 +5,9 @@ from typing import Any
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
 from allennlp.predictors import Predictor
-from nltk.tokenize import TreebankWordTokenizer
 from overrides import overrides
 
-from elmo_tasks.formats.requests import tokens_of_request
+from elmo_tasks.formats.requests import part_of_sentence, sentence_of_request
 from elmo_tasks.formats.tags import Span
 
 
@@ -36,8 +35,8 @@ class NERPredictor(Predictor):
 
     @overrides
     def _json_to_instance(self, json_dict: JsonDict) -> Instance:
-        words = tokens_of_request(json_dict, lambda text: [text[start:end] for start, end in _spans(text)])
-        return self._dataset_reader.text_to_instance(words)
+        text, spans = sentence_of_request(json_dict)
+        return self._dataset_reader.text_to_instance([text[start:end] for start, end in spans])
 
     @overrides(check_signature=False)
     def predictions_to_labeled_instances(self, instance: Instance, outputs: dict[str, Any]) -> list[Instance]:
@@ -49,29 +48,9 @@ class NERPredictor(Predictor):
         return [labeled]
 
 
-def _spans(text: str) -> list[tuple[int, int]]:
-    return list(TreebankWordTokenizer().span_tokenize(text))
-
-
 def _located(request: JsonDict, answer: JsonDict) -> JsonDict:
-    if "tokens" in request:
-        text, spans, start = " ".join(request["tokens"]), [], 0
-        for token in request["tokens"]:
-            spans.append((start, start + len(token)))
-            start += len(token) + 1
-    else:
-        text, spans = request["sentence"], _spans(request["sentence"])
-    entities = []
-    for label, first, end in answer["entities"]:
-        characters = spans[first][0], spans[end - 1][1]
-        entities.append(
-            {
-                "label": label,
-                "text": text[slice(*characters)],
-                "start": first,
-                "end": end,
-                "start_character": characters[0],
-                "end_character": characters[1],
-            }
-        )
+    text, spans = sentence_of_request(request)
+    entities = [
+        {"label": label, **part_of_sentence(text, spans, start, end)} for label, start, end in answer["entities"]
+    ]
     return {**answer, "entities": entities}

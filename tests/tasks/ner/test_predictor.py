@@ -10,12 +10,10 @@ import torch
 from allennlp.commands.train import train_model
 from allennlp.common import Params
 from allennlp.predictors import Predictor
-from hypothesis import given
-from hypothesis import strategies as st
 
 from elmo_tasks.errors import InputError
 from elmo_tasks.formats.tags import Span, decode, encode
-from elmo_tasks.tasks.ner.predictor import NERPredictor, _spans
+from elmo_tasks.tasks.ner.predictor import NERPredictor
 from elmo_tasks.tasks.ner.reader import LABEL_NAMESPACE
 from tests.tasks.conftest import published
 
@@ -120,11 +118,3 @@ def test_the_entities_found_are_the_labels_for_interpreters(predictor: Predictor
     (labeled,) = predictor.json_to_labeled_instances({"sentence": TEXT})
     assert labeled["metadata"]["entities"] == ENTITIES
     assert labeled["tags"].labels == encode(ENTITIES, len(TOKENS), "BIOUL")
-
-
-@given(st.text(st.sampled_from("ab.,'\"`()[]-$%&/3é\u00a0 \n"), max_size=25))
-def test_tokens_of_any_text_are_its_parts(text: str) -> None:
-    tokens = [text[start:end] for start, end in _spans(text)]
-    assert all(tokens)
-    assert "".join(tokens) == "".join(text.split())
-    assert sorted(_spans(text)) == _spans(text)

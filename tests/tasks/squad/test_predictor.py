@@ -98,5 +98,5 @@ def test_the_answer_found_is_the_label_for_interpreters(predictor: Predictor) ->
 
 
 def test_the_official_file_is_not_written_answer_by_answer(predictor: Predictor) -> None:
-    with pytest.raises(InputError, match="this task's official format is one object for all answers"):
+    with pytest.raises(InputError, match="this task's official format is not written answer by answer"):
         Predictor.by_name("official")(predictor._model, predictor._dataset_reader)

@@ -1,0 +1,1 @@
+"""SRL: the roles of what stands around a given predicate, by an alternating highway LSTM."""

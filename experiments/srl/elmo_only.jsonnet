@@ -1,0 +1,5 @@
+// SRL with ELMo and without pre-trained word vectors.
+(import 'elmo.jsonnet') + {
+  dataset_reader+: { token_indexers+: { tokens:: super.tokens } },
+  model+: { text_field_embedder+: { token_embedders+: { tokens:: super.tokens } } },
+}
