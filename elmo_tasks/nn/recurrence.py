@@ -218,6 +218,49 @@ class LSTMCell(Cell):
         grad_cell.mul_(forget_gate)
 
 
+class CoupledCell(Cell):
+    """
+    An LSTM cell whose input gate closes the forget gate (Lee et al. 2017; paper.md B.4)::
+
+        c = (1 - i) c' + i g,   h = o tanh(c)
+
+    Gates: i, o, and g.
+    """
+
+    num_gates = 3
+    candidate = 2
+    has_bypass = False
+
+    def step(
+        self, gates: Sequence[torch.Tensor], cell: torch.Tensor, bypass: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """See :class:`Cell`."""
+        input_gate, output_gate, candidate = gates
+        cell.lerp_(candidate, input_gate)
+        tanh_cell = torch.tanh(cell)
+        return output_gate * tanh_cell, tanh_cell
+
+    def gradient(
+        self,
+        grad_hidden: torch.Tensor,
+        gates: Sequence[torch.Tensor],
+        cell_before: torch.Tensor,
+        tanh_cell: torch.Tensor,
+        bypass: torch.Tensor | None,
+        grad_cell: torch.Tensor,
+        grad_gates: Sequence[torch.Tensor],
+        grad_bypass: torch.Tensor | None,
+    ) -> None:
+        """See :class:`Cell`."""
+        input_gate, output_gate, candidate = gates
+        grad_input, grad_output, grad_candidate = grad_gates
+        torch.mul(grad_hidden, tanh_cell, out=grad_output)
+        grad_cell.addcmul_(grad_hidden * output_gate, 1.0 - tanh_cell * tanh_cell)
+        torch.mul(grad_cell, candidate - cell_before, out=grad_input)
+        torch.mul(grad_cell, input_gate, out=grad_candidate)
+        grad_cell.mul_(1.0 - input_gate)
+
+
 def run_packed(
     cell: Cell,
     input_gates: torch.Tensor,
@@ -225,9 +268,12 @@ def run_packed(
     state_weight: torch.Tensor,
     dropout_mask: torch.Tensor | None,
     batch_sizes: Sequence[int],
+    initial_cell: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """
-    Run a recurrent layer over packed sequences, from zero states.
+    Run a recurrent layer over packed sequences, from zero states unless a cell state is given.
+
+    A hidden state to begin with needs no argument: what it adds to the first step's gates is input.
 
     Under ``torch.autocast`` the products alone are in its type.
 
@@ -246,6 +292,8 @@ def run_packed(
         weights, the same at every step (Gal and Ghahramani 2016).
     batch_sizes
         rows of each time step, not rising.
+    initial_cell
+        ``(batch_size, hidden_size)``, rows in packed order: the cell state before the first step.
 
     Returns
     -------
@@ -255,7 +303,14 @@ def run_packed(
     lower = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
     with torch.autocast(device, enabled=False):
         output: torch.Tensor = _Recurrence.apply(
-            cell, input_gates, bypass, state_weight, dropout_mask, tuple(batch_sizes), lower or state_weight.dtype
+            cell,
+            input_gates,
+            bypass,
+            state_weight,
+            dropout_mask,
+            tuple(batch_sizes),
+            lower or state_weight.dtype,
+            initial_cell,
         )
     return output
 
@@ -273,6 +328,7 @@ class _Recurrence(torch.autograd.Function):
         dropout_mask: torch.Tensor | None,
         batch_sizes: tuple[int, ...],
         product_type: torch.dtype,
+        initial_cell: torch.Tensor | None,
     ) -> torch.Tensor:
         size = state_weight.size(0)
         gates = input_gates.to(state_weight.dtype, copy=True)
@@ -283,6 +339,8 @@ class _Recurrence(torch.autograd.Function):
         cells_before = gates.new_empty(total, size)
         tanh_cells = gates.new_empty(total, size)
         current = gates.new_zeros(batch_sizes[0] if batch_sizes else 0, size)
+        if initial_cell is not None:
+            current.copy_(initial_cell)
         factor = state_weight.to(product_type)
         lower = product_type != gates.dtype
         start = 0
@@ -361,7 +419,9 @@ class _Recurrence(torch.autograd.Function):
                 states = states * dropout_mask.index_select(0, _row_of_each(batch_sizes, gates.device)[after])
             following = grad_gates[first:].to(product_type)
             grad_weight = (states.to(product_type).t() @ following).to(state_weight.dtype)
-        return None, grad_gates.to(ctx.input_type), grad_bypass, grad_weight, None, None, None
+        # All rows begin at the first step, so that this is by now the gradient of the state before it.
+        grad_initial = grad_cell if ctx.needs_input_grad[7] else None
+        return None, grad_gates.to(ctx.input_type), grad_bypass, grad_weight, None, None, None, grad_initial
 
 
 def _consecutive(batch_sizes: Sequence[int], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:

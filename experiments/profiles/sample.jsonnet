@@ -15,6 +15,21 @@
   bilm_shuffled: $.bilm { weights_file: '../../fixtures/sample/bilm_shuffled/weights.hdf5' },
 
   tasks: {
+    coref: {
+      train: '../../fixtures/sample/coref/train.gold_conll',
+      dev: '../../fixtures/sample/coref/dev.gold_conll',
+      test: '../../fixtures/sample/coref/test.gold_conll',
+      // small for speed
+      sizes: {
+        text_field_embedder: { token_embedders: { characters: { encoder: { num_filters: 8 } } } },
+        encoder: { hidden_size: 32 },
+        hidden_dims: [32, 32],
+        feature_dim: 8,
+      },
+      training: {
+        trainer: { num_epochs: 15, patience: null },  // as many updates for every arm
+      },
+    },
     sst5: {
       train: '../../fixtures/sample/sst5/train.txt',
       dev: '../../fixtures/sample/sst5/dev.txt',
