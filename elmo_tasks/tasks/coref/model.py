@@ -41,7 +41,7 @@ class EndToEndCoreference(Model):
     Parameters
     ----------
     vocab
-        AllenNLP's vocabulary, with the kinds of texts in ``genres``.
+        AllenNLP's vocabulary, with the kinds of texts in ``genre_labels``.
     text_field_embedder
         embeds each of the ``sentences``.
     encoder
@@ -126,7 +126,7 @@ class EndToEndCoreference(Model):
         )
         self.pairs = PairScorer(
             self.spans.get_output_dim(),
-            vocab.get_vocab_size(GENRE_NAMESPACE),
+            vocab.get_vocab_size(GENRE_NAMESPACE) + 1,
             hidden_dims,
             dropout,
             max_antecedents,
@@ -134,7 +134,7 @@ class EndToEndCoreference(Model):
             feature_dim,
         )
         with torch.no_grad():  # of a kind of text that training has not seen
-            self.pairs.genre[vocab.get_token_index(vocab._oov_token, GENRE_NAMESPACE)] = 0.0
+            self.pairs.genre[-1] = 0.0
         self._metric = CoreferenceF1()
 
     @overrides(check_signature=False)

@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from allennlp.data import DatasetReader, Field, Instance, Token, TokenIndexer
+from allennlp.data import DatasetReader, Field, Instance, Token, TokenIndexer, Vocabulary
 from allennlp.data.fields import LabelField, ListField, MetadataField, TextField
 from allennlp.data.token_indexers import SingleIdTokenIndexer
 from overrides import overrides
@@ -15,9 +15,19 @@ from elmo_tasks.formats.conll2012 import NOTHING, Document, Mention, read_docume
 
 logger = logging.getLogger(__name__)
 
-GENRE_NAMESPACE = "genres"
+GENRE_NAMESPACE = "genre_labels"
 # What the corpus writes for a full stop and a question mark behind which speech breaks off; the model reads the marks.
 _ESCAPED = {"/.": ".", "/?": "?"}
+
+
+class GenreField(LabelField):
+    """The kind of a text; one that training data lack has the number behind all of theirs."""
+
+    @overrides
+    def index(self, vocab: Vocabulary) -> None:
+        """Look the kind up."""
+        known = vocab.get_token_to_index_vocabulary(self._label_namespace)
+        self._label_id = known.get(self.label, len(known))
 
 
 @DatasetReader.register("paper_coref")
@@ -26,7 +36,7 @@ class CorefReader(DatasetReader):
     Reads the documents of a CoNLL-2012 file or folder with their clusters of mentions (paper.md B.4).
 
     A part of a document is a document of its own. Fields of an instance: ``sentences`` (ListField of TextField, one
-    empty text for a document without any), ``genre`` (LabelField) and ``metadata`` with ``document`` (its id) and
+    empty text for a document without any), ``genre`` (GenreField) and ``metadata`` with ``document`` (its id) and
     ``part``, ``words`` and ``speakers`` (a list for each sentence) and ``clusters`` (lists of
     :class:`~elmo_tasks.formats.conll2012.Mention`, absent where unknown).
 
@@ -124,7 +134,7 @@ class CorefReader(DatasetReader):
             metadata["clusters"] = [list(cluster) for cluster in clusters]
         fields: dict[str, Field] = {
             "sentences": ListField(texts or [TextField([])]),
-            "genre": LabelField(genre, GENRE_NAMESPACE),
+            "genre": GenreField(genre, GENRE_NAMESPACE),
             "metadata": MetadataField(metadata),
         }
         return Instance(fields)
