@@ -6,7 +6,8 @@ from allennlp.nn.initializers import block_orthogonal
 from overrides import overrides
 from torch import nn
 
-from elmo_tasks.nn.recurrence import CoupledCell, Packing, run_packed
+from elmo_tasks.nn.cells import CoupledCell
+from elmo_tasks.nn.recurrence import Packing, run_packed
 
 
 class CoupledLSTMLayer(nn.Module):

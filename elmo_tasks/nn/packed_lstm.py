@@ -4,7 +4,8 @@ import torch
 from torch.nn.functional import dropout, linear
 from torch.nn.utils.rnn import PackedSequence
 
-from elmo_tasks.nn.recurrence import LSTMCell, reversal, run_packed
+from elmo_tasks.nn.cells import LSTMCell
+from elmo_tasks.nn.recurrence import reversal, run_packed
 
 
 def run_lstm(lstm: torch.nn.LSTM, inputs: PackedSequence) -> PackedSequence:

@@ -17,8 +17,7 @@ class CoreferenceF1:
     """
 
     def __init__(self) -> None:
-        self._scorer = CorefScorer()
-        self._found, self._gold = 0, 0
+        self._scorer, self._found, self._gold = CorefScorer(), 0, 0
 
     def __call__(self, gold: Iterable[Cluster], found: Iterable[Cluster], kept: Iterable[Mention]) -> None:
         """
@@ -46,7 +45,7 @@ class CoreferenceF1:
         """
         score, found, gold = self._scorer.score(), self._found, self._gold
         if reset:
-            self.__init__()  # type: ignore[misc]
+            self._scorer, self._found, self._gold = CorefScorer(), 0, 0
         if not gold:
             return {}
         return {

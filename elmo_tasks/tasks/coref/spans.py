@@ -182,7 +182,8 @@ def best_spans(scores: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Te
     num_words, max_width = scores.shape
     flat = scores.flatten()
     order = torch.sort(flat, descending=True, stable=True).indices
-    places = order[: int(torch.isfinite(flat).sum())].tolist()
+    # what is not a number comes first and is kept, so that the loss shows it
+    places = order[: int((flat != -torch.inf).sum())].tolist()
     spans = ((place // max_width, place // max_width + place % max_width + 1) for place in places)
     kept = sorted(without_crossing(spans, count, num_words))
     starts, ends = torch.tensor(kept, dtype=torch.long, device=scores.device).view(-1, 2).unbind(dim=1)
