@@ -16,6 +16,7 @@ import elmo_tasks.embedding.embedder
 import elmo_tasks.embedding.indexer
 import elmo_tasks.embedding.word_indexer
 import elmo_tasks.embedding.word_vectors
+import elmo_tasks.nn.coupled_lstm
 import elmo_tasks.nn.ensemble
 import elmo_tasks.nn.highway_lstm
 import elmo_tasks.reproduce.announcement
@@ -23,8 +24,12 @@ import elmo_tasks.reproduce.checkpointer
 import elmo_tasks.reproduce.official
 import elmo_tasks.reproduce.optimizer
 import elmo_tasks.reproduce.precision
+import elmo_tasks.reproduce.schedule
 import elmo_tasks.reproduce.train_loop
 import elmo_tasks.reproduce.trainer
+import elmo_tasks.tasks.coref.model
+import elmo_tasks.tasks.coref.predictor
+import elmo_tasks.tasks.coref.reader
 import elmo_tasks.tasks.ner.model
 import elmo_tasks.tasks.ner.predictor
 import elmo_tasks.tasks.ner.reader

@@ -26,6 +26,8 @@ class WordVectors(Embedding):
         the file of vectors; a saved model brings its own.
     vocab_namespace
         vocabulary namespace of the words.
+    unit_length
+        whether each vector is divided by its length.
     kwargs
         further arguments of AllenNLP's ``embedding``.
     """
@@ -36,6 +38,7 @@ class WordVectors(Embedding):
         vocab: Vocabulary,
         pretrained_file: str | None = None,
         vocab_namespace: str = "tokens",
+        unit_length: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -49,3 +52,5 @@ class WordVectors(Embedding):
         with torch.no_grad():
             for special in (vocab._padding_token, vocab._oov_token):
                 self.weight[vocab.get_token_index(special, vocab_namespace)] = 0.0
+            if unit_length:
+                self.weight.copy_(torch.nn.functional.normalize(self.weight, dim=1))

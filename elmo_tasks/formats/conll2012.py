@@ -178,6 +178,37 @@ def read_documents(path: str | Path) -> Iterator[Document]:
             yield document
 
 
+def plain_document(
+    name: str, part: int, sentences: Sequence[Sequence[str]], speakers: Sequence[Sequence[str]]
+) -> Document:
+    """
+    A document of words and speakers alone; with its clusters it is what a system hands to the official scorer.
+
+    Parameters
+    ----------
+    name, part : as ``#begin document`` will have them.
+    sentences, speakers : words of each sentence, and who says each.
+
+    Raises
+    ------
+    InputError
+        If a word, a speaker or the name is empty or has a blank in it, which the columns cannot hold.
+    """
+    lines = [f"#begin document ({name}); part {part:03}"]
+    for words, names in zip(sentences, speakers, strict=True):
+        for number, (word, speaker) in enumerate(zip(words, names, strict=True)):
+            cells = [name, str(part), str(number), word, "XX", "*", NOTHING, NOTHING, NOTHING, speaker, "*", NOTHING]
+            bad = [cell for cell in cells if not cell or _BLANKS.search(cell) or "\n" in cell]
+            if bad:
+                raise InputError(
+                    f"{bad[0]!r} of document {name!r} cannot stand in a column: it is empty or has a blank."
+                )
+            lines.append(" ".join(cells))
+        lines.append("")
+    lines.append(_END)
+    return _document(Path(name), 1, lines)
+
+
 def write_documents(path: str | Path, documents: Iterable[Document]) -> None:
     """Write documents; what :func:`read_documents` read comes out byte for byte (with a line feed at the end)."""
     with open_to_write(path) as handle:

@@ -18,7 +18,7 @@ def run_packed_gru(
 
         [r z] = sigm(x + s),   n = tanh(x_n + r s_n),   h = (1 - z) n + z h'
 
-    with x what the inputs add to r, z and n, and s = U h' + b. A GRU is no :class:`elmo_tasks.nn.recurrence.Cell`: its
+    with x what the inputs add to r, z and n, and s = U h' + b. A GRU is no :class:`elmo_tasks.nn.cells.Cell`: its
     reset gate stands between the state's product and the candidate, and its state is what it hands on.
 
     Under ``torch.autocast`` the products alone are in its type.

@@ -6,7 +6,8 @@ from allennlp.nn.initializers import block_orthogonal
 from overrides import overrides
 from torch import nn
 
-from elmo_tasks.nn.recurrence import HighwayCell, Packing, run_packed
+from elmo_tasks.nn.cells import HighwayCell
+from elmo_tasks.nn.recurrence import Packing, run_packed
 
 # What the forget gate's bias begins with (Jozefowicz et al. 2015).
 FORGET_BIAS = 1.0

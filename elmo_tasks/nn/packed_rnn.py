@@ -4,8 +4,9 @@ import torch
 from torch.nn.functional import dropout, linear
 from torch.nn.utils.rnn import PackedSequence
 
+from elmo_tasks.nn.cells import LSTMCell
 from elmo_tasks.nn.gru_recurrence import run_packed_gru
-from elmo_tasks.nn.recurrence import LSTMCell, reversal, run_packed
+from elmo_tasks.nn.recurrence import reversal, run_packed
 
 
 def run_rnn(rnn: torch.nn.LSTM | torch.nn.GRU, inputs: PackedSequence) -> PackedSequence:

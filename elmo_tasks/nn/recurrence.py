@@ -6,12 +6,13 @@ still have a token. ``batch_sizes[t]`` is the number of such rows. What inputs a
 caller, for all steps at once; in the loop remain one product with the state's weights and the cell's own arithmetic.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch.autograd.function import once_differentiable
+
+from elmo_tasks.nn.cells import Cell
 
 
 class Packing:
@@ -70,154 +71,6 @@ def reversal(sizes: torch.Tensor) -> torch.Tensor:
     return starts[lengths[rank] - 1 - time] + rank
 
 
-class Cell(ABC):
-    """
-    The arithmetic of one time step, forward and backward.
-
-    Gates stand side by side, each ``hidden_size`` wide: those of a sigmoid, and among them the candidate of a tanh.
-
-    Attributes
-    ----------
-    num_gates
-        How many there are, the candidate included.
-    candidate
-        The candidate's place among them, from 0.
-    has_bypass
-        Whether a further input of the hidden size goes past the gates.
-    """
-
-    num_gates: int
-    candidate: int
-    has_bypass: bool
-
-    def parts(self, gates: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
-        """Split ``(num_rows, num_gates * hidden_size)`` into the blocks of sigmoids and the candidate."""
-        size = gates.size(1) // self.num_gates
-        start, stop = self.candidate * size, (self.candidate + 1) * size
-        sigmoids = [block for block in (gates[:, :start], gates[:, stop:]) if block.size(1)]
-        return sigmoids, gates[:, start:stop]
-
-    @abstractmethod
-    def step(
-        self, gates: Sequence[torch.Tensor], cell: torch.Tensor, bypass: torch.Tensor | None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """
-        Change ``cell`` ``(num_rows, hidden_size)`` to the state after this step.
-
-        Returns
-        -------
-        The hidden state and the tanh of the cell state, both as ``cell``.
-        """
-
-    @abstractmethod
-    def gradient(
-        self,
-        grad_hidden: torch.Tensor,
-        gates: Sequence[torch.Tensor],
-        cell_before: torch.Tensor,
-        tanh_cell: torch.Tensor,
-        bypass: torch.Tensor | None,
-        grad_cell: torch.Tensor,
-        grad_gates: Sequence[torch.Tensor],
-        grad_bypass: torch.Tensor | None,
-    ) -> None:
-        """Write the gradients of gates (behind their sigmoid or tanh) and bypass; change that of the cell state."""
-
-
-class HighwayCell(Cell):
-    """
-    An LSTM cell with a highway connection past it (Zhang et al. 2016; He et al. 2017, section 2.2; paper.md B.3)::
-
-        c = f c' + i g,   h = r (o tanh(c)) + (1 - r) p
-
-    Gates: i, f, o, r, and g; the bypass is p.
-    """
-
-    num_gates = 5
-    candidate = 4
-    has_bypass = True
-
-    def step(
-        self, gates: Sequence[torch.Tensor], cell: torch.Tensor, bypass: torch.Tensor | None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """See :class:`Cell`."""
-        assert bypass is not None
-        input_gate, forget_gate, output_gate, carry_gate, candidate = gates
-        cell.mul_(forget_gate).addcmul_(input_gate, candidate)
-        tanh_cell = torch.tanh(cell)
-        return torch.lerp(bypass, output_gate * tanh_cell, carry_gate), tanh_cell
-
-    def gradient(
-        self,
-        grad_hidden: torch.Tensor,
-        gates: Sequence[torch.Tensor],
-        cell_before: torch.Tensor,
-        tanh_cell: torch.Tensor,
-        bypass: torch.Tensor | None,
-        grad_cell: torch.Tensor,
-        grad_gates: Sequence[torch.Tensor],
-        grad_bypass: torch.Tensor | None,
-    ) -> None:
-        """See :class:`Cell`."""
-        assert bypass is not None
-        assert grad_bypass is not None
-        input_gate, forget_gate, output_gate, carry_gate, candidate = gates
-        grad_input, grad_forget, grad_output, grad_carry, grad_candidate = grad_gates
-        torch.mul(grad_hidden, output_gate * tanh_cell - bypass, out=grad_carry)
-        through_cell = grad_hidden * carry_gate
-        torch.sub(grad_hidden, through_cell, out=grad_bypass)
-        torch.mul(through_cell, tanh_cell, out=grad_output)
-        grad_cell.addcmul_(through_cell.mul_(output_gate), 1.0 - tanh_cell * tanh_cell)
-        torch.mul(grad_cell, candidate, out=grad_input)
-        torch.mul(grad_cell, cell_before, out=grad_forget)
-        torch.mul(grad_cell, input_gate, out=grad_candidate)
-        grad_cell.mul_(forget_gate)
-
-
-class LSTMCell(Cell):
-    """
-    The cell of ``torch.nn.LSTM``::
-
-        c = f c' + i g,   h = o tanh(c)
-
-    Gates: i, f, g, and o.
-    """
-
-    num_gates = 4
-    candidate = 2
-    has_bypass = False
-
-    def step(
-        self, gates: Sequence[torch.Tensor], cell: torch.Tensor, bypass: torch.Tensor | None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """See :class:`Cell`."""
-        input_gate, forget_gate, candidate, output_gate = gates
-        cell.mul_(forget_gate).addcmul_(input_gate, candidate)
-        tanh_cell = torch.tanh(cell)
-        return output_gate * tanh_cell, tanh_cell
-
-    def gradient(
-        self,
-        grad_hidden: torch.Tensor,
-        gates: Sequence[torch.Tensor],
-        cell_before: torch.Tensor,
-        tanh_cell: torch.Tensor,
-        bypass: torch.Tensor | None,
-        grad_cell: torch.Tensor,
-        grad_gates: Sequence[torch.Tensor],
-        grad_bypass: torch.Tensor | None,
-    ) -> None:
-        """See :class:`Cell`."""
-        input_gate, forget_gate, candidate, output_gate = gates
-        grad_input, grad_forget, grad_candidate, grad_output = grad_gates
-        torch.mul(grad_hidden, tanh_cell, out=grad_output)
-        grad_cell.addcmul_(grad_hidden * output_gate, 1.0 - tanh_cell * tanh_cell)
-        torch.mul(grad_cell, candidate, out=grad_input)
-        torch.mul(grad_cell, cell_before, out=grad_forget)
-        torch.mul(grad_cell, input_gate, out=grad_candidate)
-        grad_cell.mul_(forget_gate)
-
-
 def run_packed(
     cell: Cell,
     input_gates: torch.Tensor,
@@ -225,9 +78,12 @@ def run_packed(
     state_weight: torch.Tensor,
     dropout_mask: torch.Tensor | None,
     batch_sizes: Sequence[int],
+    initial_cell: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """
-    Run a recurrent layer over packed sequences, from zero states.
+    Run a recurrent layer over packed sequences, from zero states unless a cell state is given.
+
+    A hidden state to begin with needs no argument: what it adds to the first step's gates is input.
 
     Under ``torch.autocast`` the products alone are in its type.
 
@@ -246,6 +102,8 @@ def run_packed(
         weights, the same at every step (Gal and Ghahramani 2016).
     batch_sizes
         rows of each time step, not rising.
+    initial_cell
+        ``(batch_size, hidden_size)``, rows in packed order: the cell state before the first step.
 
     Returns
     -------
@@ -255,7 +113,14 @@ def run_packed(
     lower = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
     with torch.autocast(device, enabled=False):
         output: torch.Tensor = _Recurrence.apply(
-            cell, input_gates, bypass, state_weight, dropout_mask, tuple(batch_sizes), lower or state_weight.dtype
+            cell,
+            input_gates,
+            bypass,
+            state_weight,
+            dropout_mask,
+            tuple(batch_sizes),
+            lower or state_weight.dtype,
+            initial_cell,
         )
     return output
 
@@ -273,6 +138,7 @@ class _Recurrence(torch.autograd.Function):
         dropout_mask: torch.Tensor | None,
         batch_sizes: tuple[int, ...],
         product_type: torch.dtype,
+        initial_cell: torch.Tensor | None,
     ) -> torch.Tensor:
         size = state_weight.size(0)
         gates = input_gates.to(state_weight.dtype, copy=True)
@@ -283,6 +149,8 @@ class _Recurrence(torch.autograd.Function):
         cells_before = gates.new_empty(total, size)
         tanh_cells = gates.new_empty(total, size)
         current = gates.new_zeros(batch_sizes[0] if batch_sizes else 0, size)
+        if initial_cell is not None:
+            current.copy_(initial_cell)
         factor = state_weight.to(product_type)
         lower = product_type != gates.dtype
         start = 0
@@ -361,7 +229,9 @@ class _Recurrence(torch.autograd.Function):
                 states = states * dropout_mask.index_select(0, _row_of_each(batch_sizes, gates.device)[after])
             following = grad_gates[first:].to(product_type)
             grad_weight = (states.to(product_type).t() @ following).to(state_weight.dtype)
-        return None, grad_gates.to(ctx.input_type), grad_bypass, grad_weight, None, None, None
+        # All rows begin at the first step, so that this is by now the gradient of the state before it.
+        grad_initial = grad_cell if ctx.needs_input_grad[7] else None
+        return None, grad_gates.to(ctx.input_type), grad_bypass, grad_weight, None, None, None, grad_initial
 
 
 def _consecutive(batch_sizes: Sequence[int], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:

@@ -116,6 +116,8 @@ def _squad_scores(predictions: Path, test_file: Path) -> Iterator[tuple[float, i
         yield score_answer(answer, [gold.text for gold in question.answers]).f1, 1
 
 
+# Not coreference: its score is the mean of three F1, each of sums over documents, and so no ratio of two such sums; a
+# test that exchanges items would ask about another score.
 _SCORES: dict[str, Callable[[Path, Path], Iterator[tuple[float, int]]]] = {
     "ner": _ner_scores,
     "snli": _snli_scores,

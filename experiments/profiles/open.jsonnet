@@ -24,6 +24,15 @@ local data = std.extVar('ELMO_TASKS_DATA');
   bilm_shuffled: $.bilm { weights_file: '../../models/open/shuffled.hdf5' },
 
   tasks: {
+    coref: {
+      // OntoGUM, in the columns of CoNLL-2012
+      train: data + '/data/coref/ontogum/ontogum.train.gold_conll.xz',
+      dev: data + '/data/coref/ontogum/ontogum.dev.gold_conll.xz',
+      test: data + '/data/coref/ontogum/ontogum.test.gold_conll.xz',
+      training: { dataset_reader: { genre_part: 1 } },  // gum/academic/GUM_academic_art
+      where: 'OntoGUM stands in for OntoNotes: https://github.com/amir-zeldes/gum, folder coref/ontogum/conll, with the '
+             + 'columns of CoNLL-2012 put around it.',
+    },
     ner: {
       train: data + '/data/ner/eng.train.xz',
       dev: data + '/data/ner/eng.testa.xz',

@@ -20,6 +20,13 @@ local elmo = 'elmo_2x4096_512_2048cnn_2xhighway';
   },
 
   tasks: {
+    coref: {
+      train: data + '/conll-2012/train',
+      dev: data + '/conll-2012/development',
+      test: data + '/conll-2012/test',
+      where: 'OntoNotes 5.0 (LDC2013T19, licensed) as the shared task CoNLL-2012 has it; of each part the English folders '
+             + 'with the files *.v4_gold_conll.',
+    },
     ner: {
       train: data + '/conll2003/eng.train',
       dev: data + '/conll2003/eng.testa',

@@ -15,6 +15,26 @@
   bilm_shuffled: $.bilm { weights_file: '../../fixtures/sample/bilm_shuffled/weights.hdf5' },
 
   tasks: {
+    coref: {
+      train: '../../fixtures/sample/coref/train.gold_conll',
+      dev: '../../fixtures/sample/coref/dev.gold_conll',
+      test: '../../fixtures/sample/coref/test.gold_conll',
+      // small for speed; dropout and learning rate: the baseline's development data
+      sizes: {
+        text_field_embedder: { token_embedders: { characters: { encoder: { num_filters: 8 } } } },
+        encoder: { hidden_size: 32 },
+        hidden_dims: [32, 32],
+        feature_dim: 8,
+        lexical_dropout: 0.2,
+        dropout: 0.1,
+        max_span_width: 4,
+        // of so few words that without it whole kinds of mentions are never kept, and so never learned
+        spans_per_word: 0.8,
+      },
+      training: {
+        trainer: { optimizer: { lr: 0.003 }, num_epochs: 12, patience: null },  // as many updates for every arm
+      },
+    },
     sst5: {
       train: '../../fixtures/sample/sst5/train.txt',
       dev: '../../fixtures/sample/sst5/dev.txt',

@@ -6,6 +6,7 @@
   tasks: {
     ner: { arms: { baseline: '../ner/baseline.jsonnet', elmo: '../ner/elmo.jsonnet' } },
     squad: { arms: { baseline: '../squad/baseline.jsonnet', elmo: '../squad/elmo.jsonnet' } },
+    coref: { arms: { baseline: '../coref/baseline.jsonnet', elmo: '../coref/elmo.jsonnet' } },
     snli: { arms: { baseline: '../snli/baseline.jsonnet', elmo: '../snli/elmo.jsonnet' } },
     srl: { arms: { baseline: '../srl/baseline.jsonnet', elmo: '../srl/elmo.jsonnet' } },
     sst5: { arms: { baseline: '../sst5/baseline.jsonnet', elmo: '../sst5/elmo.jsonnet' } },

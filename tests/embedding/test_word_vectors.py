@@ -41,6 +41,18 @@ def test_vectors_are_the_files_and_zero_elsewhere(vectors_file: Path) -> None:
     assert not any(parameter.requires_grad for parameter in embedder.parameters())
 
 
+def test_vectors_of_unit_length_point_where_the_files_do(vectors_file: Path) -> None:
+    vocabulary = Vocabulary()
+    for word in ("cat", "dog"):
+        vocabulary.add_token_to_namespace(word)
+    plain = embedder_of(vectors_file, vocabulary).weight
+    params = {"type": "word_vectors", "embedding_dim": 2, "pretrained_file": str(vectors_file), "unit_length": True}
+    weight = TokenEmbedder.from_params(Params(params), vocab=vocabulary).weight
+    assert not weight[:2].any()
+    torch.testing.assert_close(weight[2:].norm(dim=1), torch.ones(2))
+    torch.testing.assert_close(weight[2:] * plain[2:].norm(dim=1, keepdim=True), plain[2:])
+
+
 def test_a_saved_model_brings_its_vectors(vectors_file: Path) -> None:
     vocabulary = Vocabulary()
     for word in ("cat", "dog"):

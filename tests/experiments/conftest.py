@@ -33,6 +33,10 @@ def paper_data(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Pa
     for part, source in (("train", "train"), ("dev", "dev"), ("test", "dev")):
         pairs = repository / "fixtures" / "snli" / f"{source}.jsonl"
         shutil.copy(pairs, folder / "snli_1.0" / f"snli_1.0_{part}.jsonl")
+    for part in ("train", "development", "test"):
+        (folder / "conll-2012" / part).mkdir(parents=True)
+        documents = repository / "fixtures" / "conll2012" / "harbour.gold_conll"
+        shutil.copy(documents, folder / "conll-2012" / part / "harbour.v4_gold_conll")
     (folder / "squad").mkdir()
     for part in ("train", "dev"):
         shutil.copy(repository / "fixtures" / "squad" / f"{part}.json", folder / "squad" / f"{part}-v1.1.json")

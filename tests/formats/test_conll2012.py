@@ -14,7 +14,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from elmo_tasks.errors import InputError
-from elmo_tasks.formats.conll2012 import Document, Mention, Proposition, read_documents, write_documents
+from elmo_tasks.formats.conll2012 import (
+    Document,
+    Mention,
+    Proposition,
+    plain_document,
+    read_documents,
+    write_documents,
+)
 from elmo_tasks.formats.tags import Span
 
 FILE = Path(__file__).parents[2] / "fixtures/conll2012/harbour.gold_conll"
@@ -418,3 +425,26 @@ def test_real_files_have_their_published_counts(
     assert sum(len(document.clusters()) for document in documents) == num_clusters
     write_documents(path, documents)
     assert path.read_bytes() == lzma.decompress(source.read_bytes())
+
+
+def test_a_plain_document_is_read_back(path: Path) -> None:
+    words, speakers = [["It", "sank", "."], ["Yes"]], [["Jon"] * 3, ["-"]]
+    clusters = {"4": [Mention(0, 0, 1), Mention(0, 1, 3)]}
+    document = plain_document("a/b_1", 2, words, speakers).with_clusters(clusters)
+    write_documents(path, [document])
+    (found,) = read_documents(path)
+    assert found == document
+    assert (found.id, found.part) == ("a/b_1", 2)
+    assert [list(sentence.words) for sentence in found.sentences] == words
+    assert [list(sentence.speakers) for sentence in found.sentences] == speakers
+    assert found.clusters() == clusters
+    assert plain_document("a", 0, [], []).lines == ("#begin document (a); part 000", "#end document")
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "speaker", "bad"),
+    [("a", "New York", "-", "New York"), ("a", "It", "", ""), ("a b", "It", "-", "a b"), ("a", "x\ny", "-", "x\\ny")],
+)
+def test_what_columns_cannot_hold_is_refused(name: str, word: str, speaker: str, bad: str) -> None:
+    with pytest.raises(InputError, match=re.escape(f"{bad!r} of document") if "\\" not in bad else "of document"):
+        plain_document(name, 0, [[word]], [[speaker]])

@@ -186,5 +186,6 @@ def test_nothing_found_and_nothing_to_find_is_nought(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read.scores(), [[0], [0]])
 
 
-def test_a_task_without_items_has_none(tmp_path: Path) -> None:
-    assert read_items("another", tmp_path / "no.json", tmp_path / "no.txt", 0.5) is None
+@pytest.mark.parametrize("task", ["another", "coref"])
+def test_a_task_without_items_has_none(task: str, tmp_path: Path) -> None:
+    assert read_items(task, tmp_path / "no.json", tmp_path / "no.txt", 0.5) is None

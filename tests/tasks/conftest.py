@@ -101,6 +101,23 @@ def tiny_profile(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> 
                     "data_loader": {"batch_sampler": {"batch_size": 5}},
                 },
             },
+            "coref": {
+                **dict.fromkeys(("train", "dev", "test"), str(fixtures / "conll2012" / "harbour.gold_conll")),
+                "sizes": {
+                    "text_field_embedder": {
+                        "token_embedders": {
+                            "characters": {
+                                "embedding": {"embedding_dim": 4},
+                                "encoder": {"embedding_dim": 4, "num_filters": 3},
+                            },
+                        },
+                    },
+                    "encoder": {"hidden_size": 4},
+                    "hidden_dims": [6, 5],
+                    "feature_dim": 3,
+                },
+                "training": {"trainer": {"num_epochs": 2, "optimizer": {"lr": 0.01}}},
+            },
             "ner": {
                 **_files(fixtures / "ner"),
                 "sizes": {

@@ -1,0 +1,110 @@
+"""
+Peak memory of coreference on long documents, in training and in prediction.
+
+    python benchmarks/coref_memory.py --profile open
+    python benchmarks/coref_memory.py --profile open --arms elmo --steps train:5000 predict:20000 --block-sizes 8 128
+
+The documents are drawn from the words of the profile's vectors, in sentences of 25 words. Training takes the whole
+document, not a window of 50 sentences. Each step runs in a process of its own; its peak is that of the whole process
+(getrusage), also less what it had when model and document were there. Prints a Markdown table.
+"""
+
+import argparse
+import itertools
+import os
+import random
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+EXPERIMENTS = Path(__file__).parent.parent / "experiments"
+SENTENCE = 25
+MENTION_EVERY = 8
+# As in OntoGUM, where a cluster has four or five mentions.
+MENTIONS_OF_A_CLUSTER = 5
+
+
+def main() -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description="Peak memory of coreference on long documents.")
+    parser.add_argument("--profile", default="open")
+    parser.add_argument("--arms", nargs="+", default=["baseline", "elmo"])
+    parser.add_argument("--steps", nargs="+", default=["train:5000", "predict:5000", "predict:20000"])
+    parser.add_argument("--block-sizes", nargs="+", type=int, default=[32])
+    parser.add_argument("--step", nargs=3, metavar=("ARM", "STEP", "BLOCK_SIZE"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    os.environ["ELMO_TASKS_PROFILE"] = options.profile
+    if options.step:
+        arm, kind, block_size = options.step
+        print(step(arm, kind, int(block_size)))
+        return 0
+    print(
+        "| arm | step | block size | spans | peak, GB | of it the step | seconds |\n|---|---|---:|---:|---:|---:|---:|"
+    )
+    for arm, kind, block_size in itertools.product(options.arms, options.steps, options.block_sizes):
+        command = [sys.executable, __file__, "--profile", options.profile, "--step", arm, kind, str(block_size)]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ)
+        print(f"| {arm} | {kind} | {block_size} | {done.stdout.splitlines()[-1]} |", flush=True)
+    return 0
+
+
+def step(arm: str, kind: str, block_size: int) -> str:
+    """Train on one document, or predict; returns the last four cells of the row."""
+    import torch
+    from allennlp.common import Params
+    from allennlp.data import DatasetReader, Vocabulary
+    from allennlp.data.batch import Batch
+    from allennlp.models import Model
+
+    import elmo_tasks.plugin  # noqa: F401
+    from elmo_tasks.formats.conll2012 import Mention
+
+    what, _, number = kind.partition(":")
+    params = Params.from_file(EXPERIMENTS / "coref" / f"{arm}.jsonnet")
+    reader = DatasetReader.from_params(params.pop("dataset_reader"))
+    empty = Vocabulary.from_params(params["vocabulary"].duplicate(), instances=[])
+    words = sorted(empty.get_token_to_index_vocabulary("tokens"))
+    dice = random.Random(7)
+    sentences = [[dice.choice(words) for _ in range(SENTENCE)] for _ in range(int(number) // SENTENCE)]
+    places = [
+        Mention(row, start, start + 1) for row in range(len(sentences)) for start in range(0, SENTENCE, MENTION_EVERY)
+    ]
+    dice.shuffle(places)
+    instance = reader.text_to_instance(sentences, clusters=_clusters(places), genre="nw")
+    reader.apply_token_indexers(instance)
+    vocabulary = Vocabulary.from_params(params.pop("vocabulary"), instances=[instance])
+    model_params = params.pop("model")
+    model_params["block_size"] = block_size
+    model_params["max_sentences"] = len(sentences)
+    model = Model.from_params(model_params, vocab=vocabulary).train(what == "train")
+    batch = Batch([instance])
+    batch.index_instances(vocabulary)
+    tensors = batch.as_tensor_dict()
+    before, start = peak(), time.perf_counter()
+    kept = []
+    model.pairs.register_forward_pre_hook(lambda _, given: kept.append(len(given[0])))
+    if what == "train":
+        model(**tensors)["loss"].backward()
+    else:
+        with torch.no_grad():
+            model(**tensors)
+    seconds = time.perf_counter() - start
+    return f"{kept[0]:,} | {peak():.1f} | {peak() - before:.1f} | {seconds:.0f}"
+
+
+def _clusters(places: list[Any]) -> list[list[Any]]:
+    starts = range(0, len(places), MENTIONS_OF_A_CLUSTER)
+    return [sorted(places[start : start + MENTIONS_OF_A_CLUSTER]) for start in starts]
+
+
+def peak() -> float:
+    """Most memory that this process ever had, in GB."""
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return kilobytes / 1e6 if sys.platform != "darwin" else kilobytes / 1e9
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""What docs/coref.md says of switches holds: each snippet, taken from the page, gives a model of that kind."""
+
+import json
+import os
+import re
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from _jsonnet import evaluate_snippet
+from allennlp.common import Params
+from allennlp.data import DatasetReader
+from allennlp.data.batch import Batch
+
+from tests.experiments.switches import built, changed, snippets
+
+pytestmark = pytest.mark.usefixtures("published_paper_profile")
+
+switched = partial(changed, "coref")
+
+WORDS, CHARACTERS, ELMO = 300, 150, 96
+
+
+def test_what_heads_read(repository: Path, tmp_path: Path) -> None:
+    model = built(switched(repository, "ELMo in the heads of spans too"), tmp_path / "with")
+    assert len(model._in_head) == WORDS + CHARACTERS + ELMO
+    assert model.spans.get_output_dim() == 4 * 200 + 20 + WORDS + CHARACTERS + ELMO
+    plain = built(changed("coref", repository, "less memory"), tmp_path / "without")
+    assert len(plain._in_head) == WORDS + CHARACTERS
+    assert plain.encoder.get_input_dim() == WORDS + CHARACTERS + ELMO
+    assert plain.pairs.block_size == 8
+
+
+def test_the_last_layer_alone(repository: Path, tmp_path: Path) -> None:
+    model = built(switched(repository, "the biLM's last layer alone"), tmp_path)
+    mix = model.text_field_embedder.token_embedder_elmo.mix
+    assert mix.weights is None
+    assert mix.gamma.requires_grad
+
+
+def test_sizes(repository: Path, tmp_path: Path) -> None:
+    fewer = built(switched(repository, "fewer kept spans"), tmp_path / "1")
+    assert (fewer._spans_per_word, fewer._max_spans) == (0.3, 500)
+    assert built(switched(repository, "fewer antecedents, as AllenNLP's"), tmp_path / "2").pairs.max_antecedents == 100
+    assert built(switched(repository, "the whole document in training"), tmp_path / "3")._max_sentences == 100000
+
+
+def test_genres_of_ontogum(repository: Path) -> None:
+    config = switched(repository, "genres of OntoGUM", "baseline")
+    reader = DatasetReader.from_params(Params(config["dataset_reader"]))
+    assert {instance["genre"].label for instance in reader.read(config["train_data_path"])} == {"harbour", "tide"}
+
+
+def test_a_second_table_of_vectors(repository: Path, tmp_path: Path) -> None:
+    page = (repository / "docs" / "coref.md").read_text(encoding="utf-8")
+    block = re.search(r"namespace of its own:\n\n((?: {4}.*\n)+)", page)
+    assert block is not None
+    vectors = repository / "fixtures" / "sst5" / "vectors.txt"
+    snippet = block[1].replace("turian.50d.txt", str(vectors)).replace("embedding_dim: 50", "embedding_dim: 6")
+    text = f"(import '{repository}/experiments/coref/baseline.jsonnet') + {{ {snippet} }}"
+    config = json.loads(evaluate_snippet("page", text, ext_vars=dict(os.environ)))
+    model = built(config, tmp_path)
+    assert model.encoder.get_input_dim() == WORDS + CHARACTERS + 6
+    weight = model.text_field_embedder.token_embedder_more.weight
+    assert not weight[:2].any()
+    torch.testing.assert_close(weight[2:].norm(dim=1), torch.ones(len(weight) - 2))
+    reader = DatasetReader.from_params(Params(config["dataset_reader"]))
+    batch = Batch(reader.read(config["train_data_path"]))
+    batch.index_instances(model.vocab)
+    assert torch.isfinite(model(**batch.as_tensor_dict())["loss"])
+
+
+def test_the_page_has_no_other_snippets(repository: Path) -> None:
+    assert len(snippets("coref", repository)) == 7
