@@ -78,7 +78,7 @@ class CorefPredictor(Predictor):
         return [labeled]
 
 
-@Predictor.register("coref_brackets")
+@Predictor.register("paper_coref_brackets")
 class BracketsPredictor(CorefPredictor):
     """
     As ``paper_coref``, but the answer is printed as the text with its mentions marked.

@@ -59,7 +59,7 @@ def test_train_evaluate_predict_and_score(
 
     requests = tmp_path / "requests.jsonl"
     requests.write_text(json.dumps({"document": "Mara sold it. She left."}) + "\n", encoding="utf-8")
-    options = ["--predictor", "coref_brackets", "--output-file", tmp_path / "marked.txt", "--silent"]
+    options = ["--predictor", "paper_coref_brackets", "--output-file", tmp_path / "marked.txt", "--silent"]
     result = run_command("allennlp", "predict", archive, requests, *options, folder=elsewhere)
     assert result.returncode == 0, result.stderr
     marked = (tmp_path / "marked.txt").read_text(encoding="utf-8")

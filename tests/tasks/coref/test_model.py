@@ -288,7 +288,7 @@ def test_figures_are_the_scorers_on_files(build: BuildModel, repository: Path) -
     assert model.get_metrics() == {}
     path = repository / "fixtures" / "conll2012" / "harbour.gold_conll"
     gold = path.read_text(encoding="utf-8")
-    sides = [enumerate(side.splitlines(keepends=True), start=1) for side in (gold, text)]
+    sides = [enumerate(side.split("\n"), start=1) for side in (gold, text)]
     score, warnings = score_lines(*sides, "key", "response")
     assert not warnings
     assert metrics["f1"] * 100 == pytest.approx(score.conll, abs=1e-9)

@@ -78,7 +78,7 @@ def test_characters_of_given_words_are_counted_as_if_they_were_joined(predictor:
 
 
 def test_colours_on_a_terminal_alone(archive: Path, predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
-    brackets = Predictor.from_path(archive, "coref_brackets")
+    brackets = Predictor.from_path(archive, "paper_coref_brackets")
     assert isinstance(brackets, BracketsPredictor)
     answer = brackets.predict_json({"document": TEXT})
     assert brackets.dump_line(answer) == answer["bracketed"] + "\n"
