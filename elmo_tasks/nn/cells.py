@@ -18,13 +18,10 @@ class Cell(ABC):
         How many there are, the candidate included.
     candidate
         The candidate's place among them, from 0.
-    has_bypass
-        Whether a further input of the hidden size goes past the gates.
     """
 
     num_gates: int
     candidate: int
-    has_bypass: bool
 
     def parts(self, gates: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
         """Split ``(num_rows, num_gates * hidden_size)`` into the blocks of sigmoids and the candidate."""
@@ -71,7 +68,6 @@ class HighwayCell(Cell):
 
     num_gates = 5
     candidate = 4
-    has_bypass = True
 
     def step(
         self, gates: Sequence[torch.Tensor], cell: torch.Tensor, bypass: torch.Tensor | None
@@ -121,7 +117,6 @@ class LSTMCell(Cell):
 
     num_gates = 4
     candidate = 2
-    has_bypass = False
 
     def step(
         self, gates: Sequence[torch.Tensor], cell: torch.Tensor, bypass: torch.Tensor | None
@@ -165,7 +160,6 @@ class CoupledCell(Cell):
 
     num_gates = 3
     candidate = 2
-    has_bypass = False
 
     def step(
         self, gates: Sequence[torch.Tensor], cell: torch.Tensor, bypass: torch.Tensor | None

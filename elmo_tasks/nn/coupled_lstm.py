@@ -129,12 +129,8 @@ class CoupledLSTM(Seq2SeqEncoder):
         -------
         ``(batch_size, num_tokens, 2 * hidden_size)``, zeros where there is no token.
         """
-        batch_size, num_tokens, _ = inputs.shape
         packing = Packing(mask)
-        # (num_packed, input_size)
-        packed = inputs.reshape(batch_size * num_tokens, -1).index_select(0, packing.places)
+        packed = packing.pack(inputs)  # (num_packed, input_size)
         ahead = self.forwards(packed, packing.batch_sizes)
         back = self.backwards(packed.index_select(0, packing.reversal), packing.batch_sizes)
-        both = torch.cat([ahead, back.index_select(0, packing.reversal)], dim=1)
-        flat = both.new_zeros(batch_size * num_tokens, both.size(1))
-        return flat.index_copy(0, packing.places, both).view(batch_size, num_tokens, -1)
+        return packing.unpack(torch.cat([ahead, back.index_select(0, packing.reversal)], dim=1))

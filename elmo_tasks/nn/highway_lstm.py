@@ -145,15 +145,13 @@ class AlternatingHighwayLSTM(Seq2SeqEncoder):
         -------
         ``(batch_size, num_tokens, hidden_size)``, zeros where there is no token.
         """
-        batch_size, num_tokens, _ = inputs.shape
         packing = Packing(mask)
         # (num_packed, size of the layer), as read from the left
-        packed = inputs.reshape(batch_size * num_tokens, -1).index_select(0, packing.places)
+        packed = packing.pack(inputs)
         for number, layer in enumerate(self.layers):
             if number % 2 == 0:
                 packed = layer(packed, packing.batch_sizes)
             else:
                 reversed_ = layer(packed.index_select(0, packing.reversal), packing.batch_sizes)
                 packed = reversed_.index_select(0, packing.reversal)
-        flat = packed.new_zeros(batch_size * num_tokens, packed.size(1))
-        return flat.index_copy(0, packing.places, packed).view(batch_size, num_tokens, -1)
+        return packing.unpack(packed)

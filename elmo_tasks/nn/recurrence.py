@@ -47,6 +47,16 @@ class Packing:
         self.batch_sizes: list[int] = [size for size in sizes.tolist() if size]
         self.places = order[rank] * num_tokens + time
         self.reversal = reversal(sizes)
+        self._shape = mask.shape
+
+    def pack(self, padded: torch.Tensor) -> torch.Tensor:
+        """``(num_packed, dim)`` of ``(batch_size, num_tokens, dim)``."""
+        return padded.flatten(0, 1).index_select(0, self.places)
+
+    def unpack(self, packed: torch.Tensor) -> torch.Tensor:
+        """``(batch_size, num_tokens, dim)`` of ``(num_packed, dim)``, zeros where there is no token."""
+        flat = packed.new_zeros(self._shape.numel(), packed.size(1))
+        return flat.index_copy(0, self.places, packed).unflatten(0, self._shape)
 
 
 def reversal(sizes: torch.Tensor) -> torch.Tensor:
