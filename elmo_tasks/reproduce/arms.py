@@ -46,6 +46,13 @@ class ArmRuns:
         """Development scores in percent, a seed each."""
         return [result.dev_score for result in self.done]
 
+    @property
+    def curve(self) -> list[float]:
+        """Mean development scores in percent after each epoch that all its runs had; none if that is not on record."""
+        curves = [result.curve for result in self.done]
+        shortest = min(map(len, curves), default=0)
+        return [100.0 * float(np.mean([curve[epoch] for curve in curves])) for epoch in range(shortest)]
+
     def item_scores(self) -> np.ndarray | None:
         """`TestItems.scores` of each seed, as `(num_seeds, 2, num_items)`; None if that is not on record."""
         items = [result.items.scores() for result in self.done if result.items is not None]

@@ -12,10 +12,12 @@ from elmo_tasks.reproduce.results import Mix
 from elmo_tasks.reproduce.statistics import ROUNDS, difference, paired_randomisation
 from elmo_tasks.reproduce.suite import BASELINE, ELMO
 
+_MOST_EPOCHS = 15
+
 
 def details(task: TaskRuns) -> list[Block]:
     """All that is known of a task beyond its row."""
-    blocks: list[Block] = [_arms(task), *_parameters(task), *_tests(task), _runs(task)]
+    blocks: list[Block] = [_arms(task), *_parameters(task), *_tests(task), *_curves(task), _runs(task)]
     if mixes := list(_mixes(task)):
         blocks += ["Learned weights of the biLM's layers, the lowest first:", Lines(mixes)]
     return blocks
@@ -107,6 +109,35 @@ def _gains_apart(baseline: ArmRuns, elmo: ArmRuns, decimals: int) -> Iterator[st
                     f"Gains apart, {name} ({int(chosen.sum()):,}): {np.mean(below):.{decimals}f} to "
                     f"{np.mean(above):.{decimals}f}, {gain(above, below, decimals)}."
                 )
+
+
+def _curves(task: TaskRuns) -> Iterator[Block]:
+    """How the arms learn, and when ELMo passes what the baseline comes to."""
+    curves = {arm.name: arm.curve for arm in task.arms.values() if arm.curve}
+    if not curves:
+        return
+    longest = max(map(len, curves.values()))
+    # Of a long training some epochs stand for all, the last one among them.
+    step = -(-longest // _MOST_EPOCHS)
+    epochs = range(longest)[::-1][::step][::-1]
+    columns = [Column("arm"), *(Column(str(epoch + 1), "after epoch", right=True) for epoch in epochs)]
+    rows = [
+        [
+            task.arms[name].title,
+            *(f"{curve[epoch]:.{task.decimals}f}" if epoch < len(curve) else NOTHING for epoch in epochs),
+        ]
+        for name, curve in curves.items()
+    ]
+    yield "Development scores while training, means over the seeds:"
+    yield Grid(columns, rows)
+    if BASELINE in curves and ELMO in curves:
+        best = max(curves[BASELINE])
+        passing = next((epoch for epoch, score in enumerate(curves[ELMO], 1) if score > best), None)
+        passed = f"passes it in epoch {passing}" if passing else "does not pass it"
+        yield (
+            f"The baseline's best of these is {best:.{task.decimals}f}, in epoch {curves[BASELINE].index(best) + 1}; "
+            f"ELMo {passed}."
+        )
 
 
 def _p(value: float) -> str:

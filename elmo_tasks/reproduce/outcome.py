@@ -100,6 +100,7 @@ def _done(planned: PlannedRun) -> Result:
         metric=planned.metric,
         dev=dev,
         test=test,
+        curve=_curve(folder, planned.metric),
         epochs=int(metrics["epoch"]) + 1,
         epoch_limit=planned.epoch_limit,
         best_epoch=int(metrics["best_epoch"]) + 1,
@@ -158,8 +159,17 @@ def _training_metrics(folder: RunFolder) -> Mapping[str, Any]:
     summary = folder.model / "metrics.json"
     if summary.exists():
         return _json(summary)
-    epochs = folder.model.glob("metrics_epoch_*.json")
-    return _json(max(epochs, key=lambda path: int(path.stem.rpartition("_")[2])))
+    return _epoch_metrics(folder)[-1]
+
+
+def _epoch_metrics(folder: RunFolder) -> list[Mapping[str, Any]]:
+    """What AllenNLP wrote after each epoch, in their order."""
+    files = folder.model.glob("metrics_epoch_*.json")
+    return [_json(path) for path in sorted(files, key=lambda path: int(path.stem.rpartition("_")[2]))]
+
+
+def _curve(folder: RunFolder, metric: str) -> list[float]:
+    return [metrics[f"validation_{metric}"] for metrics in _epoch_metrics(folder)]
 
 
 def _trainable_parameters(log: Path) -> int | None:

@@ -161,6 +161,8 @@ class Result:
         The metric that chose the best epoch, and that the table shows.
     dev, test
         All metrics of the best epoch on development data, and of its model on test data.
+    curve
+        The metric on development data after each epoch; empty in results of older programs.
     epochs, epoch_limit, best_epoch
         Epochs trained, the most there could have been, and the best on development data, counted from 1.
     cut_short
@@ -199,6 +201,7 @@ class Result:
     metric: str | None = None
     dev: Mapping[str, float] = field(default_factory=dict)
     test: Mapping[str, float] = field(default_factory=dict)
+    curve: Sequence[float] = ()
     epochs: int | None = None
     epoch_limit: int | None = None
     best_epoch: int | None = None

@@ -32,6 +32,7 @@ def test_runs_all_and_keeps_what_came_out(miniature: MiniatureRepository):
     assert (result.task, result.arm, result.seed, result.profile) == ("sst5", "baseline", 1, "sample")
     assert (result.metric, result.dev, result.test["accuracy"]) == ("accuracy", {"accuracy": 0.6}, 0.75)
     assert (result.epochs, result.best_epoch, result.epoch_limit) == (3, 2, 3)
+    assert result.curve == [0.5, 0.6, 0.6]
     assert result.items is not None
     assert result.items.scores().tolist() == [[1, 1, 0, 1], [1, 1, 1, 1]]
     assert result.items.members("ambiguous").tolist() == [False, True, False, True]

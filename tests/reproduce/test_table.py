@@ -255,6 +255,48 @@ def test_resumed_and_shortened_runs_are_marked():
     )
 
 
+def curves(**of_arms: Sequence[Sequence[float]]) -> str:
+    """The table of arms with these development scores after each epoch, a sequence a seed."""
+    runs = [
+        planned(arm, seed, dataclasses.replace(result(arm, seed, 5), curve=curve))
+        for arm, of_seeds in of_arms.items()
+        for seed, curve in enumerate(of_seeds, start=1)
+    ]
+    return as_text(table(suite(), runs))
+
+
+def test_learning_curves_and_where_elmo_passes_the_baselines_best():
+    text = curves(
+        baseline=[(0.2, 0.4, 0.5, 0.3), (0.3, 0.5, 0.6, 0.4)],
+        elmo=[(0.5, 0.55, 0.65), (0.4, 0.56, 0.65, 0.7)],
+        random_bilm=[(), (0.5,)],
+    )
+    assert (
+        """\
+Development scores while training, means over the seeds:
+
+          ---- after epoch -----
+arm          1     2     3     4
+--------  ----  ----  ----  ----
+baseline  25.0  45.0  55.0  35.0
+elmo      45.0  55.5  65.0     –
+
+The baseline's best of these is 55.0, in epoch 3; ELMo passes it in epoch 2.
+"""
+        in text
+    )
+    assert "ELMo does not pass it." in curves(baseline=[(0.2, 0.4)], elmo=[(0.3, 0.4)])
+    assert "while training" not in curves(baseline=[()], elmo=[()])
+    assert "The baseline's best" not in curves(elmo=[(0.3, 0.4)])
+
+
+def test_of_a_long_training_some_epochs_stand_for_all_and_the_last_is_one():
+    lines = curves(baseline=[[epoch / 100 for epoch in range(1, 47)]]).splitlines()
+    head = next(position for position, line in enumerate(lines) if "after epoch" in line)
+    assert lines[head + 1].split() == ["arm", *map(str, range(2, 47, 4))]
+    assert lines[head + 3].split()[-1] == "46.0"
+
+
 def test_a_gain_apart_needs_items_on_both_sides():
     everything = pack_bits([True] * NUM_ITEMS)
     runs = [
