@@ -4,6 +4,7 @@ The floors of our baselines: allennlp-models' own models, trained under a suite'
     ELMO_TASKS_PROFILE=open ELMO_TASKS_DATA=data python benchmarks/floors.py snli --epochs 10 --seeds 1 2 3
 
     python benchmarks/floors.py srl --epochs 10 --overrides '{"dataset_reader.max_predicates": 8000}'
+    python benchmarks/floors.py coref --epochs 10 --max-documents 60
 
 needs allennlp-models 2.10.1. The data of the profile are written into files that its readers take (its taggers of NER
 and SRL take our readers'), then the real commands train `experiments/stock/TASK.jsonnet` and evaluate it once, with the
@@ -22,13 +23,20 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 SETS = ("train", "dev", "test")
-METRICS = {"ner": "f1-measure-overall", "snli": "accuracy", "squad": "f1", "srl": "f1-measure-overall"}
+METRICS = {
+    "ner": "f1-measure-overall",
+    "snli": "accuracy",
+    "squad": "f1",
+    "srl": "f1-measure-overall",
+    "coref": "coref_f1",
+}
 # What registers the model and its reader. All of allennlp-models would ask for packages that neither needs.
 PACKAGES = {
     "ner": ("tagging.models.crf_tagger",),
     "snli": ("pair_classification.models.esim", "pair_classification.dataset_readers.snli"),
     "squad": ("rc.models.bidaf", "rc.dataset_readers.squad"),
     "srl": ("structured_prediction.models.srl",),
+    "coref": ("coref.models.coref", "coref.dataset_readers.conll"),
 }
 
 
@@ -38,12 +46,16 @@ def main() -> int:
     parser.add_argument("task", choices=sorted(METRICS))
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--overrides", type=json.loads, default={}, help="what else of the config the budget changes")
+    parser.add_argument("--max-documents", type=int, help="coref: so many of training, those that our reader draws")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--output", type=Path, default=ROOT / "out" / "floors")
     options = parser.parse_args()
 
     data = options.output / options.task / "data"
-    test_file = write_data(options.task, data)
+    if options.max_documents is not None and options.task != "coref":
+        parser.error("--max-documents is for coref alone")
+    limits = {} if options.max_documents is None else {"max_documents": options.max_documents}
+    test_file = write_data(options.task, data, limits)
     scores = []
     for seed in options.seeds:
         folder = options.output / options.task / f"seed{seed}"
@@ -88,8 +100,12 @@ def spread(values: list[float]) -> str:
     return f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"
 
 
-def write_data(task: str, folder: Path) -> str:
-    """The profile's sets as allennlp-models reads them, where it has a reader of its own; the test file."""
+def write_data(task: str, folder: Path, limits: dict[str, int]) -> str:
+    """
+    The profile's sets as allennlp-models reads them, where it has a reader of its own; the test file.
+
+    Limits are what our reader is told in order to choose a part of the training set.
+    """
     import elmo_tasks.plugin  # noqa: F401
     from elmo_tasks.reproduce.profile import resolve
 
@@ -97,7 +113,8 @@ def write_data(task: str, folder: Path) -> str:
     if task not in WRITERS:
         return str(entry["test"])
     folder.mkdir(parents=True, exist_ok=True)
-    return [str(WRITERS[task](entry[name], folder / name)) for name in SETS][-1]
+    written = [WRITERS[task](entry[name], folder / name, **(limits if name == "train" else {})) for name in SETS]
+    return str(written[-1])
 
 
 def write_snli(source: Any, path: Path) -> Path:
@@ -140,7 +157,22 @@ def write_squad(source: Any, path: Path) -> Path:
     return path
 
 
-WRITERS: dict[str, Callable[[Any, Path], Path]] = {"snli": write_snli, "squad": write_squad}
+def write_coref(source: Any, path: Path, max_documents: int | None = None) -> Path:
+    """Documents in CoNLL-2012's columns, without trees: its reader asks for none where the part of speech is `XX`."""
+    from elmo_tasks.formats.conll2012 import plain_document, write_documents
+    from elmo_tasks.tasks.coref.reader import CorefReader
+
+    documents = []
+    for instance in CorefReader(max_documents=max_documents).read(source):
+        given = instance["metadata"].metadata
+        document = plain_document(given["document"], given["part"], given["words"], given["speakers"])
+        documents.append(document.with_clusters({str(number): own for number, own in enumerate(given["clusters"])}))
+    path = path.with_suffix(".conll")
+    write_documents(path, documents)
+    return path
+
+
+WRITERS: dict[str, Callable[..., Path]] = {"snli": write_snli, "squad": write_squad, "coref": write_coref}
 
 
 if __name__ == "__main__":
