@@ -16,6 +16,8 @@ from allennlp.models import Model
 import elmo_tasks.plugin  # noqa: F401  (registers what the configs name)
 from elmo_tasks.bilm import BiLM, BiLMOptions
 from elmo_tasks.reproduce import profile as profiles
+from tests.conftest import RunCommand
+from tests.tasks.commands import Commands
 
 BuildModel = Callable[..., tuple[Model, list[Instance]]]
 TrainConfig = Callable[..., Model]
@@ -200,6 +202,12 @@ def build_model(repository: Path, published_tiny_profile: Path) -> BuildModel:
         return model.double().eval(), instances
 
     return build
+
+
+@pytest.fixture
+def commands(run_command: RunCommand, repository: Path, tmp_path: Path, tiny_profile: Path) -> Commands:
+    """The commands under the tiny profile; what they write is below `tmp_path`."""
+    return Commands(run_command, repository / "experiments", tmp_path, tiny_profile)
 
 
 @pytest.fixture

@@ -20,6 +20,22 @@ def logits_of(model: Model, instances: list[Instance]) -> np.ndarray:
         return model(**tensors_of(model, instances))["logits"].numpy()
 
 
+def without_gradient(model: Model, instances: list[Instance]) -> tuple[set[str], set[str]]:
+    """The names of the parameters that a step without dropout does not move, and of those that are frozen."""
+    model.train()
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    model(**tensors_of(model, instances))["loss"].backward()
+    still, frozen = set(), set()
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            frozen.add(name)
+        if parameter.grad is None or float(parameter.grad.abs().max()) < 1e-12:
+            still.add(name)
+    return still, frozen
+
+
 def padded(tensors: dict[str, Any]) -> dict[str, Any]:
     """The same batch with three tokens of padding behind each of its texts."""
 

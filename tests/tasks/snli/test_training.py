@@ -1,4 +1,4 @@
-"""Training of the configs through AllenNLP: what is saved is what was trained, and a seed decides everything."""
+"""Training of the configs through AllenNLP: what is saved is what was trained."""
 
 import json
 from functools import partial
@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-import torch
 from allennlp.data import Vocabulary
 from allennlp.training.callbacks import TrainerCallback
 
@@ -24,17 +23,6 @@ def test_an_archive_predicts_as_the_model_that_was_trained(train: TrainConfig, t
     monkeypatch.setenv("ELMO_TASKS_STORE", "off")  # its vectors are rounded
     pairs = (("A film is dull .", "A film is here ."), ("Dogs", "Dogs run"))
     assert_predicts_alike(train(arm), tmp_path, pairs, ("logits", "label"))
-
-
-def test_a_seed_decides_everything(train: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    states = []
-    for run, seed in enumerate(["5", "5", "6"]):
-        monkeypatch.setenv("ELMO_TASKS_SEED", seed)
-        states.append(train("elmo", f"run{run}").state_dict())
-    first, again, other = states
-    assert all(torch.equal(first[name], again[name]) for name in first)
-    learned = [name for name in first if ".bilm." not in name and "token_embedder_tokens" not in name]
-    assert not any(torch.equal(first[name], other[name]) for name in learned)
 
 
 def test_training_learns_the_training_pairs(train: TrainConfig, tmp_path: Path, repository: Path) -> None:

@@ -18,7 +18,7 @@ from elmo_tasks.formats.tags import Span, decode
 from elmo_tasks.scoring.srl_files import score_lines
 from elmo_tasks.tasks.srl.predictor import SRLPredictor
 from tests.tasks.conftest import BuildModel
-from tests.tasks.networks import logits_of, padded, sigmoid, tensors_of
+from tests.tasks.networks import logits_of, padded, sigmoid, tensors_of, without_gradient
 
 ARMS = ("baseline", "elmo", "elmo_only")
 AT_OUTPUT = {"elmo_at_output": {"dropout": 0.0}}
@@ -174,14 +174,9 @@ def test_gradients_reach_every_trainable_parameter_and_no_other(
     build: BuildModel, arm: str, changes: dict[str, Any]
 ) -> None:
     model, instances = build(arm, changes)
-    model.train()
-    model(**tensors_of(model, instances))["loss"].backward()
-    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    still, frozen = without_gradient(model, instances)
     assert all(".bilm." in name for name in frozen)
-    untouched = {
-        name for name, parameter in model.named_parameters() if parameter.grad is None or not parameter.grad.any()
-    }
-    assert untouched == frozen
+    assert still == frozen
 
 
 # --- metric, predictions, mistakes ---
@@ -289,16 +284,6 @@ def test_sentences_are_not_counted_in_training(build: BuildModel) -> None:
         result = model(**tensors_of(model, instances))
     assert "tags" not in result
     assert model.get_metrics() == {}
-
-
-def test_lambda_penalises_the_mix_and_nothing_else(build: BuildModel) -> None:
-    by_regularizer, _ = build("elmo")
-    mix = by_regularizer.text_field_embedder.token_embedder_elmo.mix.weights.detach()
-    expected = 0.001 * float((mix**2).sum())
-    assert expected > 0
-    by_option, _ = build("elmo", {"regularizer": None, "text_field_embedder.token_embedders.elmo.l2": 0.001})
-    for model in (by_regularizer, by_option):
-        assert float(model.get_regularization_penalty().detach()) == pytest.approx(expected)
 
 
 def test_a_loss_that_there_is_not(build: BuildModel) -> None:
