@@ -1,5 +1,6 @@
 """
-The recurrent part of a biLM: LSTM layers with projection and clipped states, both directions at once (paper.md A.6).
+The recurrent part of a biLM: LSTM layers with projection and clipped states, both directions at once
+(docs/file-format.md).
 
 Sequences come *packed*: sorted by falling length, one time step after the other, and within a step only the rows that
 still have a token. ``batch_sizes[t]`` is the number of such rows. The backward direction reads each sequence from its

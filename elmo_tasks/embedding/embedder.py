@@ -44,7 +44,7 @@ class BiLMEmbedder(TokenEmbedder):
     weights_file : path of the HDF5 weights, float32 or float16. ``None`` if they come with a saved model state
         (``load_state_dict``) before the first forward pass.
     state_policy : ``"reset"``, every sentence by itself, or ``"carry"``, LSTM states go on from batch to batch as in
-        the original programs (paper.md A.7).
+        the original programs (docs/elmo-in-a-model.md).
     requires_grad : train the biLM with the task.
     do_layer_norm, layers, l2 : see :class:`~elmo_tasks.embedding.mix.LayerMix`.
     train_mix : whether the mix learns.

@@ -28,7 +28,7 @@ class BiLMCharacterIndexer(TokenIndexer):
     r"""
     Turns each token into the ids of its UTF-8 bytes; no vocabulary takes part.
 
-    A token whose text is exactly ``<S>`` or ``</S>`` becomes the sentence marker (paper.md A.3).
+    A token whose text is exactly ``<S>`` or ``</S>`` becomes the sentence marker (docs/file-format.md).
 
     Parameters
     ----------

@@ -59,7 +59,7 @@ class Cell(ABC):
 
 class HighwayCell(Cell):
     """
-    An LSTM cell with a highway connection past it (Zhang et al. 2016; He et al. 2017, section 2.2; paper.md B.3)::
+    An LSTM cell with a highway connection past it (Zhang et al. 2016; He et al. 2017, section 2.2; docs/srl.md)::
 
         c = f c' + i g,   h = r (o tanh(c)) + (1 - r) p
 
@@ -151,7 +151,7 @@ class LSTMCell(Cell):
 
 class CoupledCell(Cell):
     """
-    An LSTM cell whose input gate closes the forget gate (Lee et al. 2017; paper.md B.4)::
+    An LSTM cell whose input gate closes the forget gate (Lee et al. 2017; docs/coref.md)::
 
         c = (1 - i) c' + i g,   h = o tanh(c)
 

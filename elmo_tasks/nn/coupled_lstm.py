@@ -12,7 +12,7 @@ from elmo_tasks.nn.recurrence import Packing, run_packed
 
 class CoupledLSTMLayer(nn.Module):
     """
-    One direction (paper.md B.4)::
+    One direction (docs/coref.md)::
 
         [i o g] = W x_t + U (m h_(t-1)) + b
         c = (1 - sigm(i)) c' + sigm(i) tanh(g),   h = sigm(o) tanh(c)

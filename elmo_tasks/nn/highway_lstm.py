@@ -15,7 +15,7 @@ FORGET_BIAS = 1.0
 
 class HighwayLSTMLayer(nn.Module):
     """
-    One layer in one direction (paper.md B.3)::
+    One layer in one direction (docs/srl.md)::
 
         [i f o r g] = W x_t + U (m h_(t-1)) + b,   p = W_p x_t
         c = sigm(i) tanh(g) + sigm(f) c',   h = sigm(r) sigm(o) tanh(c) + (1 - sigm(r)) p

@@ -10,7 +10,7 @@ from overrides import overrides
 @LearningRateScheduler.register("staircase")
 class Staircase(LearningRateScheduler):
     """
-    A learning rate that is multiplied by a factor after every so many steps (paper.md B.4).
+    A learning rate that is multiplied by a factor after every so many steps (docs/coref.md).
 
     Parameters
     ----------

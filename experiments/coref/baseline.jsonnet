@@ -1,4 +1,4 @@
-// Coreference, end-to-end over spans, without ELMo. Paper: test average F1 67.2 (paper.md B.4, C.1).
+// Coreference, end-to-end over spans, without ELMo. Paper: test average F1 67.2 (Table 1; docs/coref.md).
 local profile = import '../profile.libsonnet';
 local data = profile.task('coref');
 

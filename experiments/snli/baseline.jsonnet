@@ -1,4 +1,4 @@
-// SNLI, ESIM without ELMo. Paper: test accuracy 88.0 (paper.md B.2, C.1).
+// SNLI, ESIM without ELMo. Paper: test accuracy 88.0 (Table 1; docs/snli.md).
 local profile = import '../profile.libsonnet';
 local data = profile.task('snli');
 

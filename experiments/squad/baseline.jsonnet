@@ -1,4 +1,4 @@
-// SQuAD, bi-attention and self-attention without ELMo. Paper: test F1 81.1 (paper.md B.1, C.1).
+// SQuAD, bi-attention and self-attention without ELMo. Paper: test F1 81.1 (Table 1; docs/squad.md).
 local profile = import '../profile.libsonnet';
 local data = profile.task('squad');
 

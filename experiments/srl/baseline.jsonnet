@@ -1,4 +1,4 @@
-// SRL, He et al.'s alternating highway LSTM without ELMo. Paper: test F1 81.4 (paper.md B.3, C.1).
+// SRL, He et al.'s alternating highway LSTM without ELMo. Paper: test F1 81.4 (Table 1; docs/srl.md).
 local profile = import '../profile.libsonnet';
 local data = profile.task('srl');
 

@@ -1,4 +1,4 @@
-// SST-5, biattentive classification network without ELMo. Paper: test accuracy 51.4 (paper.md B.6, C.1).
+// SST-5, biattentive classification network without ELMo. Paper: test accuracy 51.4 (Table 1; docs/sst5.md).
 local profile = import '../profile.libsonnet';
 local data = profile.task('sst5');
 

@@ -26,7 +26,7 @@ def random_layers(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
 def mix_by_hand(
     layers: torch.Tensor, mask: torch.Tensor, weights: list[float], gamma: float, norm: bool
 ) -> torch.Tensor:
-    """Equation 1 in float64, token by token, with paper.md A.1's layer norm."""
+    """Equation 1 in float64, token by token, with the layer norm of docs/elmo-in-a-model.md."""
     exponentials = [torch.tensor(w, dtype=torch.float64).exp() for w in weights]
     result = torch.zeros(layers.shape[1:], dtype=torch.float64)
     for exponential, layer in zip(exponentials, layers.double(), strict=True):

@@ -146,7 +146,7 @@ def test_controls_differ_in_one_thing(task: str) -> None:
 
 
 def test_sst5_has_the_values_of_the_paper() -> None:
-    """Those of paper.md B.6, default column; sizes where the paper is silent from AllenNLP's first port."""
+    """Those of docs/sst5.md, default column; sizes where the paper is silent from AllenNLP's first port."""
     config = flat(evaluated("sst5/elmo.jsonnet"))
     expected = {
         "dataset_reader.phrases": True,
@@ -170,7 +170,7 @@ def test_sst5_has_the_values_of_the_paper() -> None:
 
 
 def test_squad_has_the_values_of_the_papers_program() -> None:
-    """Those of paper.md B.1, with the size of the runs with ELMo in both arms."""
+    """Those of docs/squad.md, with the size of the runs with ELMo in both arms."""
     config = flat(evaluated("squad/elmo.jsonnet"))
     embedders = "model.text_field_embedder.token_embedders"
     expected = {
@@ -209,7 +209,7 @@ def test_squad_has_the_values_of_the_papers_program() -> None:
 
 
 def test_snli_has_the_values_of_the_paper() -> None:
-    """Those of paper.md B.2, paper's column; schedule and batch where it is silent from AllenNLP's configuration."""
+    """Those of docs/snli.md, paper's column; schedule and batch where it is silent from AllenNLP's configuration."""
     config = flat(evaluated("snli/elmo.jsonnet"))
     elmo = "model.text_field_embedder.token_embedders.elmo"
     expected = {
@@ -243,7 +243,7 @@ def test_snli_has_the_values_of_the_paper() -> None:
 
 
 def test_coref_has_the_values_of_the_paper() -> None:
-    """Those of paper.md B.4; what it leaves open is AllenNLP's."""
+    """Those of docs/coref.md; what it leaves open is AllenNLP's."""
     config = flat(evaluated("coref/elmo.jsonnet"))
     embedders = "model.text_field_embedder.token_embedders"
     expected = {
@@ -283,7 +283,7 @@ def test_coref_has_the_values_of_the_paper() -> None:
 
 
 def test_ner_has_the_values_of_the_paper() -> None:
-    """Those of paper.md B.5, default column; where the paper is silent those of AllenNLP's configuration."""
+    """Those of docs/ner.md, default column; where the paper is silent those of AllenNLP's configuration."""
     config = flat(evaluated("ner/elmo.jsonnet"))
     embedders = "model.text_field_embedder.token_embedders"
     expected = {
@@ -311,7 +311,7 @@ def test_ner_has_the_values_of_the_paper() -> None:
 
 
 def test_srl_has_the_values_of_the_paper() -> None:
-    """Those of paper.md B.3, default column; where the paper is silent those of AllenNLP's configuration."""
+    """Those of docs/srl.md, default column; where the paper is silent those of AllenNLP's configuration."""
     config = flat(evaluated("srl/elmo.jsonnet"))
     embedders = "model.text_field_embedder.token_embedders"
     expected = {

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import elmo_tasks
 from elmo_tasks.errors import InputError
 from elmo_tasks.reproduce.identity import changed_files, code_fingerprint, evaluate_config, identify
 
@@ -113,6 +114,25 @@ def test_files_of_a_list_count_as_one_alone_does(config_file: Path, tmp_path: Pa
     (tmp_path / names[1]).write_text("changed")
     assert identify(config, "open", tmp_path).key != before.key
     assert changed_files(before, tmp_path) == [names[1]]
+
+
+def test_comments_and_docstrings_are_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    package = tmp_path / "tasks" / "sst5"
+    package.mkdir(parents=True)
+    monkeypatch.setattr(elmo_tasks, "__file__", str(tmp_path / "__init__.py"))
+    found = []
+    for source in (
+        'def f():\n    return "# a"\n',
+        '"""What it is."""\n\n\ndef f():  # why\n    """Does it,\n\n    well."""\n    return "# a"\n\n# end\n',
+        'def f():\n    return "# b"\n',
+        'def f():\n    """Does it."""\n    return ["# a"]\n',
+    ):
+        (package / "model.py").write_text(source)
+        code_fingerprint.cache_clear()
+        found.append(code_fingerprint("sst5"))
+    code_fingerprint.cache_clear()
+    assert found[0] == found[1]
+    assert len(set(found)) == 3
 
 
 def test_code_of_one_task_says_nothing_of_another():

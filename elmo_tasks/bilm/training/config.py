@@ -34,7 +34,7 @@ _FREE_FIELDS = (
 @dataclass(frozen=True)
 class TrainingConfig:
     """
-    Everything that a training run depends on; defaults are bilm-tf's (paper.md A.8), but for one GPU.
+    Everything that a training run depends on; defaults are bilm-tf's (docs/training-a-bilm.md), but for one GPU.
 
     Paths are taken from the folder of the configuration file.
 

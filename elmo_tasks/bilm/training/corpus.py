@@ -1,5 +1,6 @@
 """
-The text a biLM is trained on: shards of one tokenised sentence a line, and the batches made of them (paper.md A.8).
+The text a biLM is trained on: shards of one tokenised sentence a line, and the batches made of them
+(docs/training-a-bilm.md).
 
 A corpus is read shard by shard and never held in memory as a whole. Where a reader stands can be saved and taken up
 again, so that training goes on with the very next batch.

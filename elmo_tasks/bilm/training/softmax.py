@@ -1,4 +1,4 @@
-"""The softmax over the vocabulary that trains a biLM: sampled in training, full in evaluation (paper.md A.8)."""
+"""The softmax that trains a biLM: sampled in training, full in evaluation (docs/training-a-bilm.md)."""
 
 import math
 

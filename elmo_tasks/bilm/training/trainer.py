@@ -1,4 +1,4 @@
-"""Training of a biLM with truncated back-propagation through time and carried states (paper.md A.8)."""
+"""Training of a biLM with truncated back-propagation through time and carried states (docs/training-a-bilm.md)."""
 
 import json
 import math

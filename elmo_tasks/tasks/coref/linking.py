@@ -34,7 +34,7 @@ def gold_clusters(spans: Iterable[tuple[int, int]], clusters: Mapping[tuple[int,
 
 def antecedent_loss(scores: torch.Tensor, gold: torch.Tensor) -> torch.Tensor:
     """
-    Minus the log of the probability of all right antecedents of each span together, summed over spans (paper.md B.4).
+    Minus the log of the probability of all right antecedents of each span together, summed over spans (docs/coref.md).
 
     The right ones are those that share a gold cluster with the span; without any, that is having no antecedent, whose
     score is 0.

@@ -31,7 +31,7 @@ PLACES_AT_A_TIME = 8192
 @Model.register("paper_coref")
 class EndToEndCoreference(Model):
     """
-    Find mentions and their clusters (Lee et al. 2017; paper.md B.4)::
+    Find mentions and their clusters (Lee et al. 2017; docs/coref.md)::
 
         h     = dropout(LSTM(x)),  x = dropout(embedded words), sentence by sentence
         s_i   = score of span i,   the best spans that do not cross are kept

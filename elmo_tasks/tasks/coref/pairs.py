@@ -14,7 +14,7 @@ BIN_STARTS = (1, 2, 3, 4, 5, 8, 16, 32, 64)
 
 class PairScorer(nn.Module):
     """
-    How well a span goes with each of those before it (paper.md B.4)::
+    How well a span goes with each of those before it (docs/coref.md)::
 
         FFNN([g_i; g_j; g_i * g_j; same speaker; genre; distance])
 

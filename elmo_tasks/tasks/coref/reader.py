@@ -33,7 +33,7 @@ class GenreField(LabelField):
 @DatasetReader.register("paper_coref")
 class CorefReader(DatasetReader):
     """
-    Reads the documents of a CoNLL-2012 file or folder with their clusters of mentions (paper.md B.4).
+    Reads the documents of a CoNLL-2012 file or folder with their clusters of mentions (docs/coref.md).
 
     A part of a document is a document of its own. Fields of an instance: ``sentences`` (ListField of TextField, one
     empty text for a document without any), ``genre`` (GenreField) and ``metadata`` with ``document`` (its id) and

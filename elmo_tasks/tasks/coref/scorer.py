@@ -10,7 +10,7 @@ from elmo_tasks.errors import InputError
 
 class Scorer(nn.Module):
     """
-    Hidden layers with ReLU and dropout, and one number out (paper.md B.4).
+    Hidden layers with ReLU and dropout, and one number out (docs/coref.md).
 
     A caller may compute the first layer's sums itself, from the parts of an input that it never puts together.
 

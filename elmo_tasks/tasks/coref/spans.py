@@ -31,7 +31,7 @@ class Kept(NamedTuple):
 
 class SpanEncoder(nn.Module):
     """
-    Vectors of spans, and how likely each is a mention (paper.md B.4)::
+    Vectors of spans, and how likely each is a mention (docs/coref.md)::
 
         a_t = w.h_t,   head = sum of softmax(a)_t x_t over the span
         g   = [h_start; h_end; width vector; head],   s(g) = FFNN(g)

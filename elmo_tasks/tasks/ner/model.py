@@ -26,7 +26,7 @@ _LETTERS = {"E": "L", "S": "U"}
 @Model.register("paper_ner")
 class CRFTagger(Model):
     """
-    Tag named entities (paper.md B.5)::
+    Tag named entities (docs/ner.md)::
 
         h   = biLSTMs over the embedded tokens, variational dropout at the input of each
         u   = W h + b                               a score for each tag of each token

@@ -45,7 +45,7 @@ class TagsField(SequenceLabelField):
 @DatasetReader.register("paper_ner")
 class NERReader(DatasetReader):
     """
-    Reads the sentences of a four-column file with their named entities (paper.md B.5).
+    Reads the sentences of a four-column file with their named entities (docs/ner.md).
 
     Fields of an instance: ``tokens`` (TextField), ``tags`` (SequenceLabelField, absent where unknown) and ``metadata``
     with ``words``, ``document`` (from 0; -1 before the first ``-DOCSTART-``), ``tag_scheme`` and ``entities`` (spans,

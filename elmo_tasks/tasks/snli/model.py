@@ -27,7 +27,7 @@ class ESIM(EnsembleMember):
     """
     Judge whether a premise entails a hypothesis, contradicts it, or neither.
 
-    For a premise p and a hypothesis h of words (paper.md B.2; Chen et al. 2017, section 3)::
+    For a premise p and a hypothesis h of words (docs/snli.md; Chen et al. 2017, section 3)::
 
         a  = biLSTM(p),  b = biLSTM(h)            [a; ELMo'] and [b; ELMo'] with ELMo at the output
         e  = a b^T
@@ -41,7 +41,7 @@ class ESIM(EnsembleMember):
     no part in any of it.
 
     ELMo at the input is the text field embedder's business. ELMo at the output is joined to the first biLSTM's output
-    (paper.md A.1: section 3.3, h_k becomes [h_k; ELMo'_k]).
+    (the paper's section 3.3, h_k becomes [h_k; ELMo'_k]).
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ WORD_SOURCES = ("text", "parse")
 @DatasetReader.register("paper_snli")
 class SNLIReader(DatasetReader):
     """
-    Reads labelled pairs of a premise and a hypothesis from SNLI's own files (paper.md B.2).
+    Reads labelled pairs of a premise and a hypothesis from SNLI's own files (docs/snli.md).
 
     It reads one file, or a list of them. A pair that stands in several, by its ``pairID``, is taken once. Pairs without
     a label (``-``) are left out. How many of either there were is logged.

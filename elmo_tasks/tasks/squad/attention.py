@@ -11,7 +11,7 @@ NO_ATTENTION_BIAS = -1.0
 
 class TrilinearSimilarity(nn.Module):
     """
-    ``a_ij = u.x_i + v.y_j + (w * x_i).y_j + b`` with learned vectors u, v, w and a learned number b (paper.md B.1).
+    ``a_ij = u.x_i + v.y_j + (w * x_i).y_j + b`` with learned vectors u, v, w and a learned number b (docs/squad.md).
 
     Only the scores themselves are made, nothing of the size of all pairs of vectors.
 
@@ -39,7 +39,7 @@ class TrilinearSimilarity(nn.Module):
 
 class BiAttention(nn.Module):
     """
-    What each token of a passage finds in the question, and what the question finds in the passage (paper.md B.1).
+    What each token of a passage finds in the question, and what the question finds in the passage (docs/squad.md).
 
     With scores a of :class:`TrilinearSimilarity`::
 
@@ -92,7 +92,7 @@ class BiAttention(nn.Module):
 
 class ResidualSelfAttention(nn.Module):
     """
-    A passage with what each of its tokens finds in the others added to it (paper.md B.1, step 7)::
+    A passage with what each of its tokens finds in the others added to it (docs/squad.md)::
 
         h    = dropout(GRU(dropout(x)))
         p_ij = exp(a_ij) / (sum_k exp(a_ik) + exp(b)),  k, j other than i

@@ -45,7 +45,7 @@ class FirstCharactersIndexer(TokenCharactersIndexer):
 @Seq2VecEncoder.register("masked_cnn")
 class MaskedCNN(Seq2VecEncoder):
     """
-    One convolution over embedded characters, ReLU, and the largest output for each filter (paper.md B.1, step 1).
+    One convolution over embedded characters, ReLU, and the largest output for each filter (docs/squad.md).
 
     A window begins at each character of the word and may reach beyond its end, where there are zeros: so a word shorter
     than the window has outputs too. How much padding there is changes nothing.

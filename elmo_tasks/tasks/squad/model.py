@@ -22,14 +22,14 @@ from elmo_tasks.tasks.squad.spans import best_spans, boundary_loss, draw_one
 
 TRAINED_ANSWERS = ("one", "all")
 
-# Initial values of the GRUs' matrices (paper.md B.1): a normal distribution, cut off at two deviations as TensorFlow's.
+# Initial values of the GRUs' matrices (docs/squad.md): a normal distribution, cut off at two deviations.
 GRU_DEVIATION = 0.05
 
 
 @Model.register("paper_squad")
 class SelfAttentiveReader(EnsembleMember):
     """
-    Find the answer to a question in a passage (Clark & Gardner 2017; paper.md B.1)::
+    Find the answer to a question in a passage (Clark & Gardner 2017; docs/squad.md)::
 
         c, q = dropout(GRU(dropout(x)))     passage and question, one GRU; [c; ELMo'] with ELMo at the output
         m    = ReLU(W bi-attention(c, q) + d)

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 @DatasetReader.register("paper_squad")
 class SquadReader(DatasetReader):
     """
-    Reads questions on paragraphs, with answers that are parts of the paragraph (paper.md B.1).
+    Reads questions on paragraphs, with answers that are parts of the paragraph (docs/squad.md).
 
     What is read is a file's path, or a part of a file (:class:`~elmo_tasks.tasks.squad.part.Part`).
 

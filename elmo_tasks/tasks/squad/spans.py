@@ -9,7 +9,7 @@ PADDING = -1
 
 def boundary_loss(logits: torch.Tensor, gold: torch.Tensor) -> torch.Tensor:
     """
-    Minus the log of the probability that falls on the gold places, mean over the batch (paper.md B.1, step 9).
+    Minus the log of the probability that falls on the gold places, mean over the batch (docs/squad.md).
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def best_spans(
     start: torch.Tensor, end: torch.Tensor, max_length: int, count: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """
-    The spans of the highest sum of their two scores, the best first (paper.md B.1, step 10).
+    The spans of the highest sum of their two scores, the best first (docs/squad.md).
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from overrides import overrides
 
 from elmo_tasks.errors import InputError
 
-# Further splits behind the treebank's, each separator a token of its own (paper.md B.1). U+D01C is a slip of the
+# Further splits behind the treebank's, each separator a token of its own (docs/squad.md). U+D01C is a slip of the
 # original for U+201C, and stays: what is compared with is that program.
 _SEPARATORS = "-£€¥¢₹\u2212\u2014\u2013/~\"'\ud01c\u2019\u201d\u2018\u00b0"
 _SPLIT = re.compile(f"``|''|[{re.escape(_SEPARATORS)}]|(?<=[^_])_(?=[^_])")
@@ -23,7 +23,7 @@ _QUOTES = ('"', "``", "''")
 @Tokenizer.register("squad")
 class SquadTokenizer(Tokenizer):
     """
-    The tokens of the paper's SQuAD program (paper.md B.1): sentences, words by the treebank's rules, further splits at
+    The tokens of the paper's SQuAD program (docs/squad.md): sentences, words by the treebank's rules, further splits at
     dashes, quotes, slashes, currency signs and the like, and a clean-up of quotes and dashes.
 
     ``idx`` and ``idx_end`` of a token are its characters in the text; ``text`` is these characters after the clean-up.

@@ -29,7 +29,7 @@ _HANDED_ON = ("words", "sentence", "proposition", "num_propositions", "predicate
 @Model.register("paper_srl")
 class SemanticRoleTagger(Model):
     """
-    Tag the arguments of one predicate of a sentence (paper.md B.3)::
+    Tag the arguments of one predicate of a sentence (docs/srl.md)::
 
         x_t  = [embedded word; embedding of "is it the predicate"]
         h    = alternating highway LSTM over x               [h; ELMo'] with ELMo at the output

@@ -41,7 +41,7 @@ class RoleTagsField(SequenceLabelField):
 @DatasetReader.register("paper_srl")
 class SRLReader(DatasetReader):
     """
-    Reads predicates with their arguments, an instance each (paper.md B.3).
+    Reads predicates with their arguments, an instance each (docs/srl.md).
 
     Fields of an instance: ``tokens`` (TextField); ``verb_indicator`` (SequenceLabelField, 1 at the words of the span
     ``V``, else 0); ``tags`` (SequenceLabelField in IOB2 with ``V``, ``C-`` and ``R-`` as roles of their own, absent

@@ -9,7 +9,7 @@ from elmo_tasks.formats.tags import OUTSIDE
 
 class TagDecoder(torch.nn.Module):
     """
-    Viterbi in IOB2: transitions weigh 0 where they are allowed and minus infinity where not (paper.md B.3).
+    Viterbi in IOB2: transitions weigh 0 where they are allowed and minus infinity where not (docs/srl.md).
 
     ``I-X`` follows ``B-X`` or ``I-X`` alone and never comes first; every other tag may stand anywhere. So a step
     needs no table of all pairs of tags: before ``I-X`` there are two to choose from, before all others the best one.

@@ -9,7 +9,7 @@ CLASS_NAMES: dict[str, tuple[str, ...]] = {
     "2-class": ("negative", "positive"),
 }
 
-# Index of the class of labels 0 to 4; None where the granularity has no class for the label (paper.md B.6).
+# Index of the class of labels 0 to 4; None where the granularity has no class for the label (docs/sst5.md).
 _CLASS_OF_LABEL: dict[str, tuple[int | None, ...]] = {
     "5-class": (0, 1, 2, 3, 4),
     "3-class": (0, 0, 1, 2, 2),

@@ -26,7 +26,7 @@ class BiattentiveClassificationNetwork(Model):
     """
     Classify a text by a biLSTM that attends to its own output, four poolings and a feed-forward network.
 
-    For one text w (the second input of the general BCN is the text itself; paper.md B.6, McCann et al. section 5)::
+    For one text w (the second input of the general BCN is the text itself; docs/sst5.md, McCann et al. section 5)::
 
         x^   = ReLU(W w + b)                      per token
         X    = biLSTM(x^)                         [X; biLSTM'(ELMo')] with ELMo at the output
@@ -38,10 +38,10 @@ class BiattentiveClassificationNetwork(Model):
 
     A token position that is padding has no part in any of it, so that a text's scores depend on that text alone.
 
-    ELMo at the input is the text field embedder's business. ELMo at the output follows paper.md A.1 (section 3.3: the
-    task RNN's output h_k becomes [h_k; ELMo'_k]) and B.6 ("the output ELMo vectors are passed through a second biLSTM
-    and concatenated"): the second mix goes through a biLSTM of its own, built like ``encoder``, and the result stands
-    beside X in everything that follows.
+    ELMo at the input is the text field embedder's business. ELMo at the output follows the paper (section 3.3: the
+    task RNN's output h_k becomes [h_k; ELMo'_k]) and its appendix ("the output ELMo vectors are passed through a second
+    biLSTM and concatenated"): the second mix goes through a biLSTM of its own, built like ``encoder``, and the result
+    stands beside X in everything that follows.
 
     Parameters
     ----------

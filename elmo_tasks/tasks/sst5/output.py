@@ -1,4 +1,4 @@
-"""The networks that turn the classifier's pooled vector into one score a class (paper.md B.6, "output net")."""
+"""The networks that turn the classifier's pooled vector into one score a class (docs/sst5.md, "output net")."""
 
 import torch
 from allennlp.common import Registrable

@@ -23,7 +23,7 @@ class SST5Reader(DatasetReader):
     """
     Reads sentiment trees, one a line, and makes instances of whole sentences or of all labelled phrases.
 
-    The paper trains on every labelled phrase of four or more tokens and evaluates on whole sentences (paper.md B.6),
+    The paper trains on every labelled phrase of four or more tokens and evaluates on whole sentences (docs/sst5.md),
     so a config has two readers: one with ``phrases: true`` for training, one without for development and test.
 
     Fields of an instance: ``tokens`` (TextField), ``label`` (LabelField, the index of the class, absent where unknown)

@@ -86,7 +86,7 @@ def similarity_loop(w: dict[str, np.ndarray], prefix: str, first: np.ndarray, se
 
 
 def reader_loop(model: Model, instance: Instance) -> tuple[np.ndarray, np.ndarray]:
-    """Scores of both ends for each token of one passage: paper.md B.1, steps 1 to 8."""
+    """Scores of both ends for each token of one passage, from docs/squad.md and the modules' own equations."""
     w = {name: parameter.detach().numpy() for name, parameter in model.named_parameters()}
     texts = []
     for text in ("passage", "question"):

@@ -16,7 +16,7 @@ from tests.tasks.conftest import BuildModel
 from tests.tasks.networks import logits_of, lstm_loop, padded, softmax, tensors_of, without_gradient
 
 ARMS = ("baseline", "elmo", "elmo_only")
-# Over what ELMo adds in elmo.jsonnet: the places and switches of paper.md B.6.
+# Over what ELMo adds in elmo.jsonnet: the places and switches of docs/sst5.md.
 PLACES: dict[str, dict[str, Any]] = {
     "input and encoder": {},
     "input alone": {"elmo_at_output": None},
@@ -176,7 +176,7 @@ def test_the_bilm_runs_once_a_batch_for_both_places(build: BuildModel, monkeypat
 
 @pytest.mark.parametrize(
     ("place", "pooled"),
-    # 2 * 4 of the integrator, 2 * 6 of ELMo, 2 * 5 of a biLSTM on it; paper.md B.6 has 2400 -> 6496 at full size
+    # 2 * 4 of the integrator, 2 * 6 of ELMo, 2 * 5 of a biLSTM on it; docs/sst5.md has 2400 -> 6496 at full size
     [
         ("input and encoder", 4 * 8),
         ("integrator, as in the first port", 4 * (8 + 12)),
