@@ -11,10 +11,12 @@ from torch.nn.utils.rnn import PackedSequence
 from torch.utils.hooks import RemovableHandle
 
 from elmo_tasks.bilm import BiLM
+from elmo_tasks.nn.coupled_lstm import CoupledLSTMLayer
+from elmo_tasks.nn.highway_lstm import HighwayLSTMLayer
 from elmo_tasks.nn.packed_rnn import run_rnn
 
 _Recurrent = torch.nn.LSTM | torch.nn.GRU
-_LAYERS = (torch.nn.Linear, torch.nn.LSTM, torch.nn.GRU)
+_LAYERS = (torch.nn.Linear, torch.nn.LSTM, torch.nn.GRU, HighwayLSTMLayer, CoupledLSTMLayer)
 
 
 @TrainerCallback.register("bfloat16_products")

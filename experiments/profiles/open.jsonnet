@@ -1,6 +1,9 @@
 // Real data that is free to have, in place of what the paper used under licence. The files lie in the folder that
 // ELMO_TASKS_DATA names (without it: the folder data of the repository).
 local data = std.extVar('ELMO_TASKS_DATA');
+// absolute, so that a profile anywhere can build on this one
+local repository = std.substr(std.thisFile, 0, std.length(std.thisFile) - std.length('experiments/profiles/open.jsonnet'));
+local models = repository + 'models/open/';
 
 {
   name: 'open',
@@ -15,13 +18,13 @@ local data = std.extVar('ELMO_TASKS_DATA');
   },
 
   bilm: {
-    options_file: '../../models/open/options.json',
-    weights_file: '../../models/open/weights.hdf5',
+    options_file: models + 'options.json',
+    weights_file: models + 'weights.hdf5',
     map_treebank_tokens: true,
     where: 'train one on the same raw text: elmo-tasks bilm train CONFIG.',
   },
-  bilm_random: $.bilm { weights_file: '../../models/open/random.hdf5' },
-  bilm_shuffled: $.bilm { weights_file: '../../models/open/shuffled.hdf5' },
+  bilm_random: $.bilm { weights_file: models + 'random.hdf5' },
+  bilm_shuffled: $.bilm { weights_file: models + 'shuffled.hdf5' },
 
   tasks: {
     coref: {

@@ -47,12 +47,12 @@ local elmo = 'elmo_2x4096_512_2048cnn_2xhighway';
       where: 'https://nlp.stanford.edu/projects/snli/snli_1.0.zip (unpack it there: it holds the folder snli_1.0).',
     },
     srl: {
-      train: data + '/conll2012/train',
-      dev: data + '/conll2012/development',
-      test: data + '/conll2012/test',
+      train: data + '/conll-2012/train',
+      dev: data + '/conll-2012/development',
+      test: data + '/conll-2012/test',
       where: 'OntoNotes 5.0 in the columns of CoNLL-2012 (https://catalog.ldc.upenn.edu/LDC2013T19, converted with '
-             + 'https://cemantix.org/data/ontonotes.html): folders of *gold_conll. The vectors of the paper are GloVe 6B '
-             + '100d; for these name them in a profile of your own.',
+             + 'https://cemantix.org/data/ontonotes.html): folders of *gold_conll. The vectors of the paper are those of '
+             + 'the profile paper-srl.',
     },
     sst5: {
       train: data + '/trees/train.txt',

@@ -8,7 +8,11 @@
     squad: { arms: { baseline: '../squad/baseline.jsonnet', elmo: '../squad/elmo.jsonnet' } },
     coref: { arms: { baseline: '../coref/baseline.jsonnet', elmo: '../coref/elmo.jsonnet' } },
     snli: { arms: { baseline: '../snli/baseline.jsonnet', elmo: '../snli/elmo.jsonnet' } },
-    srl: { arms: { baseline: '../srl/baseline.jsonnet', elmo: '../srl/elmo.jsonnet' } },
+    // with other word vectors than the other tasks
+    srl: { arms: {
+      baseline: { config: '../srl/baseline.jsonnet', profile: '../profiles/paper-srl.jsonnet' },
+      elmo: { config: '../srl/elmo.jsonnet', profile: '../profiles/paper-srl.jsonnet' },
+    } },
     sst5: { arms: { baseline: '../sst5/baseline.jsonnet', elmo: '../sst5/elmo.jsonnet' } },
   },
 }

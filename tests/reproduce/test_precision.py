@@ -11,6 +11,8 @@ from allennlp.modules.seq2seq_encoders import LstmSeq2SeqEncoder
 
 import elmo_tasks.plugin  # noqa: F401  (registers the callback)
 from elmo_tasks.bilm import BiLM, BiLMOptions
+from elmo_tasks.nn.coupled_lstm import CoupledLSTM
+from elmo_tasks.nn.highway_lstm import AlternatingHighwayLSTM
 from elmo_tasks.reproduce.precision import BFloat16Products
 
 
@@ -40,7 +42,7 @@ def inputs() -> torch.Tensor:
     return torch.randn(2, 4, 6, generator=torch.Generator().manual_seed(1))
 
 
-def started(network: Network) -> BFloat16Products:
+def started(network: torch.nn.Module) -> BFloat16Products:
     callback = BFloat16Products("")
     callback.on_start(SimpleNamespace(model=network))
     return callback
@@ -125,3 +127,14 @@ def test_the_encoders_gates_are_not_rounded(network: Network, inputs: torch.Tens
     ours = network.encoder(inputs, torch.ones(2, 4, dtype=torch.bool))
     assert torch.equal(torchs, torchs.bfloat16().float())
     assert not torch.equal(ours, ours.bfloat16().float())
+
+
+@pytest.mark.parametrize("encoder", [AlternatingHighwayLSTM(6, 8, 2), CoupledLSTM(6, 8)])
+def test_our_own_recurrent_layers_are_rounded_in_training_alone(encoder: torch.nn.Module, inputs: torch.Tensor) -> None:
+    mask = torch.tensor([[True] * 4, [True, True, False, False]])
+    exact = encoder.train()(inputs, mask)
+    started(encoder)
+    rounded = encoder(inputs, mask)
+    assert rounded.dtype is torch.float32
+    assert 1e-5 < float((rounded - exact).detach().abs().max() / exact.detach().abs().max()) < 2e-2
+    torch.testing.assert_close(encoder.eval()(inputs, mask), exact, rtol=0, atol=0)

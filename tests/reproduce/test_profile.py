@@ -182,7 +182,7 @@ def test_faults_of_the_whole_profile(content: dict[str, Any], write: Write, tmp_
 
     assert "ELMO_TASKS_PROFILE is 'sampel', which is no profile; did you mean 'sample'? Known are" in sentence("sampel")
     assert sentence("opus").endswith(
-        "known are open, open-short, paper, sample, or give the path of your own Jsonnet file."
+        "known are open, open-short, paper, paper-srl, sample, or give the path of your own Jsonnet file."
     )
     assert f"there is no file {tmp_path}/no.jsonnet" in sentence(tmp_path / "no.jsonnet")
     assert "mine.jsonnet: unknown key 'task'; did you mean 'tasks'?" in sentence(write({**content, "task": {}}))
@@ -255,6 +255,14 @@ def test_a_zip_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "vectors.zip").write_text("the 0.1", encoding="utf-8")
     with pytest.raises(InputError, match=r"vectors\.zip: the archive of word vectors cannot be read"):
         vector_dim(tmp_path / "vectors.zip")
+
+
+def test_a_profile_anywhere_can_build_on_the_open_one(tmp_path: Path, repository: Path) -> None:
+    mine = tmp_path / "mine.jsonnet"
+    mine.write_text(f"(import '{repository}/experiments/profiles/open.jsonnet') {{ name: 'mine' }}", encoding="utf-8")
+    resolved = resolve(str(mine))
+    for name, file in (("bilm", "weights"), ("bilm_random", "random"), ("bilm_shuffled", "shuffled")):
+        assert resolved[name]["weights_file"] == str(repository / "models" / "open" / f"{file}.hdf5")
 
 
 def test_the_sample_lacks_nothing() -> None:

@@ -82,6 +82,7 @@ class SemanticRoleTagger(Model):
         self._tags: list[str] = [by_index[index] for index in range(len(by_index))]
         self.text_field_embedder = text_field_embedder
         self.predicate_embedding = torch.nn.Embedding(2, predicate_dim)
+        torch.nn.init.xavier_uniform_(self.predicate_embedding.weight)
         self.encoder = encoder.construct(input_size=text_field_embedder.get_output_dim() + predicate_dim)
         self.elmo_at_output: OutputELMo | None = None
         dim = self.encoder.get_output_dim()
