@@ -30,7 +30,7 @@ def test_training_learns_the_training_sentences(train: TrainConfig, tmp_path: Pa
         test_data_path=data,
         **{
             "trainer.num_epochs": 60,
-            "trainer.optimizer": {"type": "adam", "lr": 0.02},
+            "trainer.optimizer": {"type": "adam", "lr": 0.01},
             "model.encoder.hidden_size": 24,
         },
     )
