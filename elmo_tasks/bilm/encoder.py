@@ -70,6 +70,9 @@ class CharacterEncoder(nn.Module):
         -------
         float tensor ``(num_words, projection_dim)``.
         """
+        if character_ids.is_cuda:
+            # There the products are cheap, and to know the lengths would be to wait for the GPU.
+            return self._transform(self._convolve(character_ids))
         positions = torch.arange(1, character_ids.size(1) + 1, device=character_ids.device)
         lengths = ((character_ids != PADDING_ID) * positions).amax(dim=1)
         order = torch.argsort(lengths, stable=True)
@@ -79,7 +82,9 @@ class CharacterEncoder(nn.Module):
             needed = min(int(lengths[chunk[-1]]) + widest, character_ids.size(1))
             pieces.append(self._convolve(character_ids[chunk, :needed]))
         features = torch.cat(pieces) if pieces else self.embedding.weight.new_zeros(0, self.options.num_filters)
-        vectors = features.index_select(0, torch.argsort(order))
+        return self._transform(features.index_select(0, torch.argsort(order)))
+
+    def _transform(self, vectors: torch.Tensor) -> torch.Tensor:
         for highway in self.highways:
             vectors = highway(vectors)
         return vectors if self.projection is None else self.projection(vectors).to(vectors.dtype)

@@ -16,6 +16,7 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 
 from elmo_tasks.bilm.options import BiLMOptions
+from elmo_tasks.bilm.unrolled import UnrolledRecurrence
 
 NUM_DIRECTIONS = 2
 
@@ -134,19 +135,12 @@ class ProjectedLSTMLayer(nn.Module):
         device = input_gates.device.type
         # Under automatic mixed precision the products alone are in the lower precision; states and gates keep theirs.
         product_type = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else cell.dtype
+        weights = (self.state_weight, self.projection)
+        how = (self.cell_clip, self.projection_clip, product_type)
         with torch.autocast(device, enabled=False):
-            output, last_cell = _Recurrence.apply(
-                input_gates,
-                hidden,
-                cell,
-                self.state_weight,
-                self.projection,
-                tuple(batch_sizes),
-                self.cell_clip,
-                self.projection_clip,
-                product_type,
-            )
-        return output, last_cell
+            if self.training and device == "cuda" and _equal(batch_sizes):
+                return UnrolledRecurrence.apply(input_gates, hidden, cell, *weights, batch_sizes[0], *how)
+            return _Recurrence.apply(input_gates, hidden, cell, *weights, tuple(batch_sizes), *how)
 
 
 class BidirectionalLSTM(nn.Module):
@@ -176,7 +170,7 @@ class BidirectionalLSTM(nn.Module):
         -------
         Each layer's outputs ``(2, num_packed, projection_dim)``, and the final state of each row.
         """
-        last_index = _last_positions(batch_sizes, first_gates.device)
+        last_index = None if _equal(batch_sizes) else _last_positions(batch_sizes, first_gates.device)
         outputs: list[torch.Tensor] = []
         last_hidden, last_cells = [], []
         for number, layer in enumerate(self.layers):
@@ -186,12 +180,18 @@ class BidirectionalLSTM(nn.Module):
                 inputs = nn.functional.dropout(outputs[-1], dropout, self.training)
                 gates = layer.input_gates(inputs)
             output, last_cell = layer(gates, state.hidden[number], state.cell[number], batch_sizes)
-            last_hidden.append(output.index_select(1, last_index))
+            last = output[:, -batch_sizes[0] :] if last_index is None else output.index_select(1, last_index)
+            last_hidden.append(last)
             last_cells.append(last_cell)
             if inputs is not None and self.options.use_skip_connections:
                 output = output + inputs
             outputs.append(output)
         return outputs, LSTMState(torch.stack(last_hidden), torch.stack(last_cells))
+
+
+def _equal(batch_sizes: Sequence[int]) -> bool:
+    """Whether there are steps, all of as many rows."""
+    return bool(batch_sizes) and 0 < batch_sizes[0] == batch_sizes[-1]
 
 
 def _last_positions(batch_sizes: Sequence[int], device: torch.device) -> torch.Tensor:

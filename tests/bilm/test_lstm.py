@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from elmo_tasks.bilm.lstm import ProjectedLSTMLayer, _Recurrence
+from elmo_tasks.bilm.unrolled import UnrolledRecurrence
 from tests.bilm.conftest import TINY
 from tests.bilm.slow_loop import slow_loop
 
@@ -128,3 +129,23 @@ def test_a_few_rows_are_rounded_no_more_than_many(rows: int) -> None:
     single, _ = _Recurrence.apply(*inputs, (rows,) * 4, 3.0, 3.0)
     double, _ = _Recurrence.apply(*(tensor.double() for tensor in inputs), (rows,) * 4, 3.0, 3.0)
     assert float((single - double).square().mean().sqrt()) < 8e-7
+
+
+@pytest.mark.parametrize("projected", [True, False], ids=["projected", "not projected"])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_unrolled(bounds, rows: int, projected: bool) -> None:
+    """The recurrence for rows of one length, which training on a GPU takes, against that for packed rows."""
+    sizes = (rows,) * 4
+    inputs = random_inputs(sizes, projected)
+    given = [tensor for tensor in inputs if tensor is not None]
+    expected = _Recurrence.apply(*inputs, sizes, *bounds)
+    found = UnrolledRecurrence.apply(*inputs, rows, *bounds, torch.float64)
+    weights = [torch.randn_like(values) for values in expected]
+    gradients = []
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-12, rtol=0)
+    for values in (found, expected):
+        total = sum((part * weight).sum() for part, weight in zip(values, weights, strict=True))
+        gradients.append(torch.autograd.grad(total, given))
+    for ours, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-10, rtol=1e-10)

@@ -200,7 +200,7 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on another device."""
-        return Batch(*(part.to(device, non_blocking=True) for part in (self.character_ids, self.index, self.targets)))
+        return Batch(*(on_device(part, device) for part in (self.character_ids, self.index, self.targets)))
 
     def split(self, num_parts: int) -> "list[Batch]":
         """The batch in parts of as many rows each, every one with its own words."""
@@ -212,6 +212,11 @@ class Batch:
             words, inverse = torch.unique(index, return_inverse=True)
             parts.append(Batch(self.character_ids[words], inverse, targets))
         return parts
+
+
+def on_device(values: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """What lies on the CPU there; a GPU fetches it while both go on with their work."""
+    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)
 
 
 class PackedRows:

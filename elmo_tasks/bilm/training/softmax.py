@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from elmo_tasks.bilm.fused import fused
 from elmo_tasks.bilm.training.corpus import NO_TARGET
 
 # Keeps an accidental hit, a sampled word that is the target itself, out of the sum.
@@ -91,10 +92,12 @@ class Softmax(nn.Module):
 
     def full(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Each target's loss with the full softmax, ``(n,)``; 0 where there is no target."""
-        losses = []
-        for rows, wanted in zip(outputs.split(_FULL_CHUNK), targets.split(_FULL_CHUNK), strict=True):
-            logits = torch.addmm(self.bias.weight.squeeze(1), rows, self.weight.weight.t())
-            losses.append(functional.cross_entropy(logits, wanted, ignore_index=NO_TARGET, reduction="none"))
+        # Fused for a shape that comes again and again; measuring meets too many.
+        losses_of = fused(_losses, outputs.device.type) if self.training else _losses
+        losses = [
+            losses_of(rows, wanted, self.weight.weight, self.bias.weight)
+            for rows, wanted in zip(outputs.split(_FULL_CHUNK), targets.split(_FULL_CHUNK), strict=True)
+        ]
         return torch.cat(losses) if losses else outputs.new_zeros(0)
 
     def _sampled(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -108,3 +111,8 @@ class Softmax(nn.Module):
         logits = (outputs @ self.weight(samples).t()).to(sampled_bias.dtype) + sampled_bias
         logits = logits.masked_fill(targets.unsqueeze(1) == samples.unsqueeze(0), _NEVER)
         return torch.logaddexp(true_logits, logits.logsumexp(dim=1)) - true_logits
+
+
+def _losses(outputs: torch.Tensor, targets: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    logits = torch.addmm(bias.squeeze(1), outputs, weight.t())
+    return functional.cross_entropy(logits, targets, ignore_index=NO_TARGET, reduction="none")

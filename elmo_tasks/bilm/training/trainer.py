@@ -14,12 +14,21 @@ from elmo_tasks.bilm.lstm import LSTMState
 from elmo_tasks.bilm.model import BiLM
 from elmo_tasks.bilm.training.checkpoint import read_checkpoint, write_checkpoint
 from elmo_tasks.bilm.training.config import TrainingConfig
-from elmo_tasks.bilm.training.corpus import Batcher, SentenceStream, count_corpus, find_shards, read_sentences
+from elmo_tasks.bilm.training.corpus import (
+    Batch,
+    Batcher,
+    SentenceStream,
+    count_corpus,
+    find_shards,
+    on_device,
+    read_sentences,
+)
 from elmo_tasks.bilm.training.export import VOCABULARY_NAME, export
 from elmo_tasks.bilm.training.gradients import clip_gradients, opt_out_of_sparse_checks
 from elmo_tasks.bilm.training.language_model import BidirectionalLanguageModel
 from elmo_tasks.bilm.training.perplexity import Perplexity, perplexity
 from elmo_tasks.bilm.training.progress import clock, print_line, progress_bar, resident_memory, summary_writer
+from elmo_tasks.bilm.training.recorded import RecordedStep
 from elmo_tasks.bilm.training.softmax import LogUniformSampler, Softmax
 from elmo_tasks.bilm.training.vocabulary import Vocabulary
 from elmo_tasks.bilm.writing import make_folder
@@ -93,6 +102,9 @@ class Trainer:
             options.max_characters_per_token,
         )
         self.state: LSTMState = self.model.initial_state(config.batch_size)
+        # What a sampled softmax and a split batch need for themselves cannot be recorded.
+        can_record = self.device.type == "cuda" and sampler is None and config.gradient_accumulation == 1
+        self._recorded = RecordedStep(self._gradients, self.device) if can_record else None
         self.batches_done = 0
         # Whatever else the program draws before it calls `run`.
         self._random = torch.get_rng_state()
@@ -217,31 +229,38 @@ class Trainer:
 
     def step(self) -> torch.Tensor:
         """One batch: loss, gradient, update. Gives the (sampled) loss per target, in nats."""
-        parts = next(self.batcher).to(self.device).split(self.config.gradient_accumulation)
-        states = self._forgetful(self.state).split(len(parts))
-        self.optimizer.zero_grad(set_to_none=True)
-        losses, finals = [], []
-        for part, state in zip(parts, states, strict=True):
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"):
-                loss, final = self.model(part, state)
-            # bilm-tf takes the gradient of the loss times the number of steps.
-            (loss * (self.config.unroll_steps / len(parts))).backward()
-            losses.append(loss.detach())
-            finals.append(final)
-        self.state = LSTMState.join(finals)
-        clip_gradients(self.model.parameters(), self.config.max_gradient_norm)
+        batch, state = next(self.batcher), self._forgetful(self.state)
+        if self._recorded is not None:
+            loss, self.state = self._recorded(batch, state)
+        else:
+            loss, self.state = self._gradients(batch.to(self.device), state)
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate
         self.optimizer.step()
         self.batches_done += 1
-        return torch.stack(losses).mean()
+        return loss
+
+    def _gradients(self, batch: Batch, state: LSTMState) -> tuple[torch.Tensor, LSTMState]:
+        """Loss and final state of a batch; its clipped gradients are left in the parameters."""
+        parts = batch.split(self.config.gradient_accumulation)
+        self.optimizer.zero_grad(set_to_none=True)
+        losses, finals = [], []
+        for part, part_state in zip(parts, state.split(len(parts)), strict=True):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"):
+                loss, final = self.model(part, part_state)
+            # bilm-tf takes the gradient of the loss times the number of steps.
+            (loss * (self.config.unroll_steps / len(parts))).backward()
+            losses.append(loss.detach())
+            finals.append(final)
+        clip_gradients(self.model.parameters(), self.config.max_gradient_norm)
+        return torch.stack(losses).mean(), LSTMState.join(finals)
 
     def _forgetful(self, state: LSTMState) -> LSTMState:
         """The state with some rows begun anew, so that the model knows zero states too (docs/findings.md)."""
         if not self.config.state_reset_probability:
             return state
         kept = torch.rand(self.config.batch_size) >= self.config.state_reset_probability
-        factor = kept.to(self.device, state.hidden.dtype).unsqueeze(1)
+        factor = on_device(kept.to(state.hidden.dtype), self.device).unsqueeze(1)
         return LSTMState(state.hidden * factor, state.cell * factor)
 
     def save(self) -> None:
