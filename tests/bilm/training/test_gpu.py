@@ -88,5 +88,5 @@ def test_dropout_of_a_recorded_step_is_new_each_time(make_config: MakeConfig) ->
     trainer = trainer_on("cuda", config)
     batch, state = next(trainer.batcher), LSTMState(trainer.state.hidden.clone(), trainer.state.cell.clone())
     assert trainer._recorded is not None
-    losses = [float(trainer._recorded(batch, state)[0]) for _ in range(4)]
-    assert len(set(losses)) == 4, "nothing but the dropout could change the loss: no weight has"
+    losses = [float(trainer._recorded(batch, state, 0.0)[0]) for _ in range(4)]
+    assert len(set(losses)) == 4, "nothing but the dropout could change the loss: no weight does"
