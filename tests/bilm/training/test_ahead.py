@@ -1,6 +1,6 @@
-"""Batches made ahead by a thread: the same ones, and a checkpoint knows which was handed out last."""
+"""Batches made ahead by a process: the same ones, and a checkpoint knows which was handed out last."""
 
-import threading
+import multiprocessing
 from collections.abc import Callable
 
 import pytest
@@ -21,8 +21,8 @@ def trainer_in(config: TrainingConfig, ahead: bool) -> Trainer:
     return trainer
 
 
-def threads() -> int:
-    return sum(thread.name == "batches" for thread in threading.enumerate())
+def processes() -> int:
+    return len(multiprocessing.active_children())
 
 
 def test_the_same_training(make_config: MakeConfig) -> None:
@@ -31,11 +31,11 @@ def test_the_same_training(make_config: MakeConfig) -> None:
     plain.run()
     first = trainer_in(make_config(output="ahead", epochs=1), ahead=True)
     first.run()
-    assert threads() == 0
+    assert processes() == 0
     second = trainer_in(make_config(output="ahead", epochs=3), ahead=True)
     assert second.continues
     second.run()
-    assert threads() == 0
+    assert processes() == 0
     for found, expected in zip(second.model.parameters(), plain.model.parameters(), strict=True):
         assert torch.equal(found, expected)
 
@@ -53,11 +53,23 @@ def test_goes_on_after_its_end(make_config: MakeConfig) -> None:
 
 
 def test_a_damaged_shard(make_config: MakeConfig) -> None:
-    """What goes wrong in the thread is said where the batch is asked for."""
+    """What goes wrong in the process is said where the batch is asked for."""
     config = make_config()
     trainer = trainer_in(config, ahead=True)
     for shard in trainer.shards:
         shard.write_text("\n\n", encoding="utf-8")
     with pytest.raises(InputError, match="no sentence in this shard"):
         next(trainer.batcher)
-    assert threads() == 0
+    assert processes() == 0
+
+
+def test_a_killed_process(make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("elmo_tasks.bilm.training.ahead._SECONDS", 0.2)
+    batches = trainer_in(make_config(), ahead=True).batcher
+    next(batches)
+    (child,) = multiprocessing.active_children()
+    child.kill()
+    with pytest.raises(RuntimeError, match="the process that makes batches has ended with status -9"):
+        for _ in range(20):
+            next(batches)
+    assert processes() == 0
