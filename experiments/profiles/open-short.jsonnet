@@ -2,5 +2,8 @@
 (import 'open.jsonnet') + {
   name: 'open-short',
   description: 'as open, with a biLM trained for 0.2 epochs',
-  bilm+: { weights_file: '../../models/open/short.hdf5' },
+  bilm+: {
+    options_file: '../../models/open/controls/options.json',
+    weights_file: '../../models/open/controls/short.hdf5',
+  },
 }

@@ -23,8 +23,10 @@ local models = repository + 'models/open/';
     map_treebank_tokens: true,
     where: 'train one on the same raw text: elmo-tasks bilm train CONFIG.',
   },
-  bilm_random: $.bilm { weights_file: models + 'random.hdf5' },
-  bilm_shuffled: $.bilm { weights_file: models + 'shuffled.hdf5' },
+  // the controls have half the cells of the biLM, and its ELMo size
+  local control = $.bilm { options_file: models + 'controls/options.json' },
+  bilm_random: control { weights_file: models + 'controls/random.hdf5' },
+  bilm_shuffled: control { weights_file: models + 'controls/shuffled.hdf5' },
 
   tasks: {
     coref: {
