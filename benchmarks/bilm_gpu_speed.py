@@ -1,7 +1,7 @@
 """
 Tokens per second of training a biLM on a GPU, and how much of what the GPU can multiply that is.
 
-    python benchmarks/bilm_gpu_speed.py experiments/bilm/open-gpu.json --text train-00.txt
+    python benchmarks/bilm_gpu_speed.py experiments/bilm/open.json --text train-00.txt
 
 The same configuration in four ways: steps started kernel by kernel, with the loop over packed sequences or with the
 unrolled one, unfused and fused, and the fused one recorded (what `elmo-tasks bilm train` does). Speeds are positions of

@@ -5,10 +5,11 @@ Tokens per second of training a biLM, beside allennlp-models' `language_model` o
     python benchmarks/bilm_training_speed.py --text train-00.txt.xz --threads 2 --seconds 60
 
 needs allennlp-models 2.10.1 for the second; without it only our own is timed. Both have the character CNN of
-experiments/bilm/open.json, two bidirectional LSTM layers of 512 and a sampled softmax of 2,048 words over 50,000, and
-update all weights once a batch of about 640 words in each direction. What differs: theirs has no projection in the LSTM
-(its softmax is over 512 numbers instead of 128), no clips, Adam in its sparse form for Adagrad, and a batch of whole
-padded sentences of like length; its upper layer sees both directions, so that what it learns is no language model.
+experiments/bilm/open-small.json, two bidirectional LSTM layers of 512, a sampled softmax of 2,048 words over 50,000,
+and update all weights once a batch of about 640 words in each direction. What differs: theirs has no projection in the
+LSTM (its softmax is over 512 numbers instead of 128), no clips, Adam in its sparse form for Adagrad, and a batch of
+whole padded sentences of like length; its upper layer sees both directions, so that what it learns is no language
+model.
 The three take turns, each for some seconds; speeds are of the text's words. Prints a Markdown table.
 """
 
@@ -23,7 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-CONFIG = Path(__file__).parent.parent / "experiments" / "bilm" / "open.json"
+CONFIG = Path(__file__).parent.parent / "experiments" / "bilm" / "open-small.json"
 
 # Words of the text that the vocabularies come from and that sentences are taken from.
 NUM_SENTENCES = 20_000

@@ -227,8 +227,8 @@ class PackedRows:
     words are reversed and the markers exchanged. What does not fit a row's ``unroll_steps`` goes on in the next batch.
     """
 
-    def __init__(self, sentences: Any, batch_size: int, backward: bool) -> None:
-        self.sentences = sentences
+    def __init__(self, sentences: Iterator[list[str]], batch_size: int, backward: bool) -> None:
+        self._sentences = sentences
         self._backward = backward
         # Words of the sentence each row is reading, markers included, from the place it has reached.
         self.rows: list[list[str]] = [[] for _ in range(batch_size)]
@@ -243,7 +243,7 @@ class PackedRows:
         current = self.rows[row]
         while len(inputs) < num_steps:
             if len(current) < 2:
-                sentence = next(self.sentences, None)
+                sentence = next(self._sentences, None)
                 if sentence is None:
                     break
                 current = self._with_markers(sentence)
@@ -307,16 +307,3 @@ class Batcher:
             raise StopIteration
         ids = words_to_array(list(known), self.max_characters_per_token).astype(np.int64)
         return Batch(torch.from_numpy(ids), torch.from_numpy(index), torch.from_numpy(targets))
-
-    def state(self) -> dict[str, Any]:
-        """Where the rows stand, and their streams; the two directions must read :class:`SentenceStream`."""
-        return {
-            "streams": [rows.sentences.state() for rows in self.directions],
-            "rows": [list(rows.rows) for rows in self.directions],
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on where :meth:`state` was taken."""
-        for direction, stream, rows in zip(self.directions, state["streams"], state["rows"], strict=True):
-            direction.sentences.restore(stream)
-            direction.rows = [list(row) for row in rows]

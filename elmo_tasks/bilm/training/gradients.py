@@ -1,4 +1,4 @@
-"""Gradients of weights of which a step touches few rows, and the update of all weights in a recorded step."""
+"""Gradients of weights of which a step touches few rows."""
 
 from collections.abc import Iterable
 
@@ -29,20 +29,3 @@ def clip_gradients(parameters: Iterable[torch.nn.Parameter], max_norm: float) ->
     for gradient in gradients:
         gradient.mul_(scale)
     return norm
-
-
-@torch.no_grad()
-def adagrad(parameters: Iterable[torch.nn.Parameter], sums: Iterable[torch.Tensor], rate: torch.Tensor) -> None:
-    """
-    The update of ``torch.optim.Adagrad`` for dense gradients, with a learning rate that is read when it is replayed.
-
-    Parameters
-    ----------
-    parameters : with their gradients; one that has none stays as it is.
-    sums : Adagrad's sum of squared gradients of each parameter, changed in place.
-    rate : ``()``, on their device.
-    """
-    for parameter, total in zip(parameters, sums, strict=True):
-        if parameter.grad is not None:
-            total.addcmul_(parameter.grad, parameter.grad)
-            parameter.sub_(rate * parameter.grad / total.sqrt())

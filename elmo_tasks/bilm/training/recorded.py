@@ -16,7 +16,7 @@ _RUNS_BEFORE = 3
 
 class RecordedStep:
     """
-    Loss, gradients and update of a batch on a GPU, without starting every kernel anew.
+    Loss and gradients of a batch on a GPU, without starting every kernel anew.
 
     A step is some thousand short kernels, and to start one takes longer than many of them run. A recording has fixed
     places for what goes in and comes out, so each batch is copied to the same place; a batch of more distinct words
@@ -25,24 +25,18 @@ class RecordedStep:
     Parameters
     ----------
     gradients : from a batch and the state before it to its loss and the state after it; leaves the gradients in the
-        parameters.
-    update : changes the parameters by their gradients, with a learning rate that lies on the GPU, ``()``. Neither may
-        wait for the GPU, or need any other input.
+        parameters. It must not wait for the GPU, and must need no other input.
     device : a GPU.
     """
 
     def __init__(
-        self,
-        gradients: Callable[[Batch, LSTMState], tuple[torch.Tensor, LSTMState]],
-        update: Callable[[torch.Tensor], None],
-        device: torch.device,
+        self, gradients: Callable[[Batch, LSTMState], tuple[torch.Tensor, LSTMState]], device: torch.device
     ) -> None:
         self._gradients = gradients
-        self._update = update
         self._device = device
         self._graph: torch.cuda.CUDAGraph | None = None
 
-    def __call__(self, batch: Batch, state: LSTMState, learning_rate: float) -> tuple[torch.Tensor, LSTMState]:
+    def __call__(self, batch: Batch, state: LSTMState) -> tuple[torch.Tensor, LSTMState]:
         """
         The loss, and the final state, which is good until the next call.
 
@@ -50,12 +44,10 @@ class RecordedStep:
         ----------
         batch : on the CPU.
         state : on the GPU.
-        learning_rate : of this step.
         """
         if self._graph is None or len(batch.character_ids) > len(self._batch.character_ids):
             self._record(batch, state)
         self._put(batch, state)
-        self._rate.fill_(learning_rate)
         assert self._graph is not None
         self._graph.replay()
         return self._loss.clone(), self._final
@@ -75,7 +67,6 @@ class RecordedStep:
         self._graph = None
         self._batch = Batch(words.to(self._device), batch.index.to(self._device), batch.targets.to(self._device))
         self._state = LSTMState(state.hidden.clone(), state.cell.clone())
-        self._rate = torch.zeros((), device=self._device)
         self._put(batch, state)
         random = torch.cuda.get_rng_state(self._device)
         aside = torch.cuda.Stream(self._device)
@@ -87,6 +78,5 @@ class RecordedStep:
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             self._loss, self._final = self._gradients(self._batch, self._state)
-            self._update(self._rate)
         torch.cuda.set_rng_state(random, self._device)
         self._graph = graph

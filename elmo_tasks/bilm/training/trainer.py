@@ -12,7 +12,6 @@ import torch
 
 from elmo_tasks.bilm.lstm import LSTMState
 from elmo_tasks.bilm.model import BiLM
-from elmo_tasks.bilm.training.ahead import Ahead
 from elmo_tasks.bilm.training.checkpoint import read_checkpoint, write_checkpoint
 from elmo_tasks.bilm.training.config import TrainingConfig
 from elmo_tasks.bilm.training.corpus import (
@@ -25,7 +24,7 @@ from elmo_tasks.bilm.training.corpus import (
     read_sentences,
 )
 from elmo_tasks.bilm.training.export import VOCABULARY_NAME, export
-from elmo_tasks.bilm.training.gradients import adagrad, clip_gradients, opt_out_of_sparse_checks
+from elmo_tasks.bilm.training.gradients import clip_gradients, opt_out_of_sparse_checks
 from elmo_tasks.bilm.training.language_model import BidirectionalLanguageModel
 from elmo_tasks.bilm.training.perplexity import Perplexity, perplexity
 from elmo_tasks.bilm.training.progress import clock, print_line, progress_bar, resident_memory, summary_writer
@@ -91,23 +90,21 @@ class Trainer:
             self.model.parameters(), lr=config.learning_rate, initial_accumulator_value=_INITIAL_ACCUMULATOR, eps=0.0
         )
         # The directions shuffle apart: in training they read different text (bilm-tf).
-        forward, backward = (
+        self.streams = [
             SentenceStream(self.shards, config.seed + direction + 1, config.shuffle_words) for direction in (0, 1)
-        )
-        batcher = Batcher(
-            forward,
-            backward,
+        ]
+        self.batcher = Batcher(
+            self.streams[0],
+            self.streams[1],
             self.vocabulary.id,
             config.batch_size,
             config.unroll_steps,
             options.max_characters_per_token,
         )
-        on_gpu = self.device.type == "cuda"
-        self.batcher: Batcher | Ahead = Ahead(batcher) if on_gpu else batcher
         self.state: LSTMState = self.model.initial_state(config.batch_size)
         # What a sampled softmax and a split batch need for themselves cannot be recorded.
-        can_record = on_gpu and sampler is None and config.gradient_accumulation == 1
-        self._recorded = RecordedStep(self._gradients, self._update, self.device) if can_record else None
+        can_record = self.device.type == "cuda" and sampler is None and config.gradient_accumulation == 1
+        self._recorded = RecordedStep(self._gradients, self.device) if can_record else None
         self.batches_done = 0
         # Whatever else the program draws before it calls `run`.
         self._random = torch.get_rng_state()
@@ -220,8 +217,6 @@ class Trainer:
                 self._require_finite(losses)
                 self.save()
         finally:
-            if isinstance(self.batcher, Ahead):
-                self.batcher.close()
             for number, handler in previous.items():
                 signal.signal(number, handler)
 
@@ -235,13 +230,13 @@ class Trainer:
     def step(self) -> torch.Tensor:
         """One batch: loss, gradient, update. Gives the (sampled) loss per target, in nats."""
         batch, state = next(self.batcher), self._forgetful(self.state)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate
         if self._recorded is not None:
-            loss, self.state = self._recorded(batch, state, self.learning_rate)
+            loss, self.state = self._recorded(batch, state)
         else:
             loss, self.state = self._gradients(batch.to(self.device), state)
-            self.optimizer.step()
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate
+        self.optimizer.step()
         self.batches_done += 1
         return loss
 
@@ -259,10 +254,6 @@ class Trainer:
             finals.append(final)
         clip_gradients(self.model.parameters(), self.config.max_gradient_norm)
         return torch.stack(losses).mean(), LSTMState.join(finals)
-
-    def _update(self, rate: torch.Tensor) -> None:
-        parameters = list(self.model.parameters())
-        adagrad(parameters, [self.optimizer.state[parameter]["sum"] for parameter in parameters], rate)
 
     def _forgetful(self, state: LSTMState) -> LSTMState:
         """The state with some rows begun anew, so that the model knows zero states too (docs/findings.md)."""
@@ -282,7 +273,8 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "hidden": self.state.hidden,
             "cell": self.state.cell,
-            **self.batcher.state(),
+            "streams": [stream.state() for stream in self.streams],
+            "rows": [direction.rows for direction in self.batcher.directions],
             "sampler": None if sampler is None else sampler.generator.get_state(),
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
@@ -297,7 +289,10 @@ class Trainer:
         self.model.load_state_dict(content["model"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.state = LSTMState(content["hidden"].to(self.device), content["cell"].to(self.device))
-        self.batcher.restore({key: content[key] for key in ("streams", "rows")})
+        for stream, state in zip(self.streams, content["streams"], strict=True):
+            stream.restore(state)
+        for direction, rows in zip(self.batcher.directions, content["rows"], strict=True):
+            direction.rows = [list(row) for row in rows]
         if self.model.softmax.sampler is not None:
             self.model.softmax.sampler.generator.set_state(content["sampler"])
         torch.set_rng_state(content["random"])
@@ -371,9 +366,10 @@ class Trainer:
         left = (total - self.batches_done) / batches_per_second
         memory = resident_memory()
         rate = self.optimizer.param_groups[0]["lr"]
+        kind = "dropout" if self.model.softmax.sampler is None else "sampled softmax, dropout"
         self._say(
             f"batch {self.batches_done:,} of {total:,} (epoch {self.batches_done / self.batches_per_epoch:.2f}): "
-            f"loss {loss:.4f}, perplexity {math.exp(min(loss, 50.0)):.1f} (estimated: sampled softmax, dropout), "
+            f"loss {loss:.4f}, perplexity {math.exp(min(loss, 50.0)):.1f} (estimated: {kind}), "
             f"{tokens_per_second:,.0f} tokens/s, {clock(left)} left" + (f", {memory:.1f} GB" if memory else "")
         )
         values = {"loss": loss, "tokens_per_second": tokens_per_second, "learning_rate": rate, "memory_gb": memory}

@@ -11,7 +11,7 @@ from torch.nn import functional
 from elmo_tasks.bilm.lstm import LSTMState
 from elmo_tasks.bilm.training.config import TrainingConfig
 from elmo_tasks.bilm.training.corpus import Batch
-from elmo_tasks.bilm.training.gradients import adagrad, clip_gradients
+from elmo_tasks.bilm.training.gradients import clip_gradients
 from elmo_tasks.bilm.training.trainer import Trainer
 from tests.bilm.test_gradients import plain_encoder
 
@@ -256,20 +256,3 @@ def test_rows_that_begin_anew(make_config: MakeConfig) -> None:
     assert abs(sum(shares) / len(shares) - 0.4) < 0.05
     plain = quiet_trainer(make_config(output="other"))
     assert plain._forgetful(state) is state
-
-
-def test_the_recorded_update_is_adagrad() -> None:
-    """Three steps with different rates, a parameter without gradient among them."""
-    torch.manual_seed(0)
-    ours, theirs = ([torch.nn.Parameter(torch.ones(3, 2)), torch.nn.Parameter(torch.ones(4))] for _ in range(2))
-    sums = [torch.ones_like(parameter) for parameter in ours]
-    optimizer = torch.optim.Adagrad(theirs, initial_accumulator_value=1.0, eps=0.0)
-    for rate in (0.5, 0.3, 0.0):
-        gradient = torch.randn(3, 2)
-        ours[0].grad, theirs[0].grad = gradient.clone(), gradient.clone()
-        adagrad(ours, sums, torch.tensor(rate))
-        optimizer.param_groups[0]["lr"] = rate
-        optimizer.step()
-    for found, expected in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(found, expected)
-    torch.testing.assert_close(sums[0], optimizer.state[theirs[0]]["sum"])
