@@ -21,7 +21,8 @@ class CharacterEncoder(nn.Module):
     Token vectors from character ids (paper section 3.2; bilm-tf ``model.py``, character layers).
 
     Words are convolved in order of their length, each chunk only as far as its longest word needs: behind the end of a
-    word and one window of padding every further window is the same, so the maximum over positions is not changed.
+    word and one window of padding every further window is the same, so the maximum over positions is not changed. Where
+    the lengths lie on a GPU and nothing may wait for it, all words are convolved to the end.
 
     Parameters
     ----------
@@ -58,20 +59,20 @@ class CharacterEncoder(nn.Module):
             nn.init.normal_(self.projection.weight, std=math.sqrt(1.0 / self.projection.in_features))
             nn.init.zeros_(self.projection.bias)
 
-    def forward(self, character_ids: torch.Tensor) -> torch.Tensor:
+    def forward(self, character_ids: torch.Tensor, by_length: bool = True) -> torch.Tensor:
         """
         Vectors of words.
 
         Parameters
         ----------
         character_ids : int64 ``(num_words, max_characters_per_token)``; rows of real words, no all-zero rows.
+        by_length : convolve each word only as far as needed; the result is the same without.
 
         Returns
         -------
         float tensor ``(num_words, projection_dim)``.
         """
-        if character_ids.is_cuda:
-            # There the products are cheap, and to know the lengths would be to wait for the GPU.
+        if not by_length:
             return self._transform(self._convolve(character_ids))
         positions = torch.arange(1, character_ids.size(1) + 1, device=character_ids.device)
         lengths = ((character_ids != PADDING_ID) * positions).amax(dim=1)

@@ -117,7 +117,12 @@ class ProjectedLSTMLayer(nn.Module):
         return torch.baddbmm(bias, inputs, self.input_weight)
 
     def forward(
-        self, input_gates: torch.Tensor, hidden: torch.Tensor, cell: torch.Tensor, batch_sizes: Sequence[int]
+        self,
+        input_gates: torch.Tensor,
+        hidden: torch.Tensor,
+        cell: torch.Tensor,
+        batch_sizes: Sequence[int],
+        unrolled: bool = False,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """
         Run over packed sequences.
@@ -127,6 +132,7 @@ class ProjectedLSTMLayer(nn.Module):
         input_gates : ``(2, num_packed, 4 * cell_dim)`` from :meth:`input_gates`.
         hidden, cell : initial state, ``(2, batch_size, projection_dim)`` and ``(2, batch_size, cell_dim)``.
         batch_sizes : rows of each time step, not rising.
+        unrolled : run them as :mod:`elmo_tasks.bilm.unrolled` does; all steps must have as many rows.
 
         Returns
         -------
@@ -138,7 +144,7 @@ class ProjectedLSTMLayer(nn.Module):
         weights = (self.state_weight, self.projection)
         how = (self.cell_clip, self.projection_clip, product_type)
         with torch.autocast(device, enabled=False):
-            if self.training and device == "cuda" and _equal(batch_sizes):
+            if unrolled:
                 return UnrolledRecurrence.apply(input_gates, hidden, cell, *weights, batch_sizes[0], *how)
             return _Recurrence.apply(input_gates, hidden, cell, *weights, tuple(batch_sizes), *how)
 
@@ -153,7 +159,12 @@ class BidirectionalLSTM(nn.Module):
         self.layers: Sequence[ProjectedLSTMLayer] = nn.ModuleList(layers)  # type: ignore[assignment]
 
     def forward(
-        self, first_gates: torch.Tensor, batch_sizes: Sequence[int], state: LSTMState, dropout: float = 0.0
+        self,
+        first_gates: torch.Tensor,
+        batch_sizes: Sequence[int],
+        state: LSTMState,
+        dropout: float = 0.0,
+        unrolled: bool = False,
     ) -> tuple[list[torch.Tensor], LSTMState]:
         """
         Run all layers over packed sequences.
@@ -165,6 +176,7 @@ class BidirectionalLSTM(nn.Module):
         state : initial state, rows in the packed order.
         dropout : rate at the input of every layer but the first (whose input the caller has), in training only. The
             skip connection adds the dropped-out input, as in bilm-tf.
+        unrolled : see :class:`ProjectedLSTMLayer`.
 
         Returns
         -------
@@ -179,7 +191,7 @@ class BidirectionalLSTM(nn.Module):
             else:
                 inputs = nn.functional.dropout(outputs[-1], dropout, self.training)
                 gates = layer.input_gates(inputs)
-            output, last_cell = layer(gates, state.hidden[number], state.cell[number], batch_sizes)
+            output, last_cell = layer(gates, state.hidden[number], state.cell[number], batch_sizes, unrolled)
             last = output[:, -batch_sizes[0] :] if last_index is None else output.index_select(1, last_index)
             last_hidden.append(last)
             last_cells.append(last_cell)

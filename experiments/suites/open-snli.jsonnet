@@ -1,5 +1,6 @@
 // SNLI on real data under a budget for two cores: the 7,487 training pairs that are to be had, the official development
-// and test sets.
+// and test sets. Dropout 0.2 for the paper's 0.5, which with so few pairs leaves even the training pairs unlearned
+// (docs/findings.md): chosen by the baseline's development data, seed 101, before any run of another arm.
 local budget = import 'budget.libsonnet';
 
 {
@@ -7,8 +8,12 @@ local budget = import 'budget.libsonnet';
   profile: 'open',
   seeds: [1, 2, 3],
   budget: {
-    description: 'at most 10 epochs, products in bfloat16',
-    overrides: budget.bfloat16_products + budget.fused_adam { 'trainer.num_epochs': 10 },
+    description: 'at most 10 epochs, dropout 0.2, products in bfloat16',
+    overrides: budget.bfloat16_products + budget.fused_adam {
+      'model.dropout': 0.2,
+      'model.output_dropout': 0.2,
+      'trainer.num_epochs': 10,
+    },
   },
   tasks: {
     snli: {

@@ -149,3 +149,29 @@ def test_unrolled(bounds, rows: int, projected: bool) -> None:
         gradients.append(torch.autograd.grad(total, given))
     for ours, theirs in zip(*gradients, strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-10, rtol=1e-10)
+
+
+@pytest.mark.parametrize("projected", [True, False], ids=["projected", "not projected"])
+def test_unrolled_in_lower_precision(bounds, projected: bool) -> None:
+    """As a GPU runs it, products in bfloat16: roundings alone are between it and the recurrence of packed rows."""
+    sizes = (3,) * 4
+    inputs = [None if t is None else t.detach().float().requires_grad_() for t in random_inputs(sizes, projected)]
+    given = [tensor for tensor in inputs if tensor is not None]
+    expected = _Recurrence.apply(*inputs, sizes, *bounds, torch.bfloat16)
+    found = UnrolledRecurrence.apply(*inputs, 3, *bounds, torch.bfloat16)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.dtype == torch.float32
+        torch.testing.assert_close(ours, theirs, atol=0.02, rtol=0)
+    gradients = [torch.autograd.grad(output.sum() + cell.sum(), given) for output, cell in (found, expected)]
+    for ours, theirs in zip(*gradients, strict=True):
+        assert float((ours - theirs).norm()) < 0.03 * float(theirs.norm())
+
+
+def test_unrolled_only_the_gradients_asked_for() -> None:
+    inputs = random_inputs((3, 3), projected=True)
+    everything = torch.autograd.grad(UnrolledRecurrence.apply(*inputs, 3, 0.6, 0.4, torch.float64)[0].sum(), inputs)
+    for weights in inputs[3:]:
+        weights.requires_grad_(False)
+    frozen = UnrolledRecurrence.apply(*inputs, 3, 0.6, 0.4, torch.float64)[0].sum()
+    for found, expected in zip(torch.autograd.grad(frozen, inputs[:3]), everything[:3], strict=True):
+        assert torch.equal(found, expected)

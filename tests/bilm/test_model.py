@@ -191,3 +191,12 @@ class TestEmbed:
         long, cut, other = bilm.embed([["abcdefgh"], ["abcd"], ["abcx"]])
         np.testing.assert_allclose(long, cut, atol=TOLERANCE)
         assert np.abs(long - other).max() > 1e-3
+
+
+def test_words_convolved_to_the_end() -> None:
+    """What a GPU's training does gives the vectors of the convolution that stops behind each word."""
+    torch.manual_seed(0)
+    encoder = BiLM(TINY).encoder
+    words = [[words] for words in ("a", "cat", "unheard-of", "é" * 40)]
+    ids = batch_to_ids(words, TINY.max_characters_per_token).squeeze(1)
+    torch.testing.assert_close(encoder(ids, by_length=False), encoder(ids), atol=1e-6, rtol=1e-5)

@@ -215,8 +215,10 @@ class Batch:
 
 
 def on_device(values: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """What lies on the CPU there; a GPU fetches it while both go on with their work."""
-    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)
+    """The values there; what comes from the CPU to a GPU is copied while both go on with their work."""
+    if device.type != "cuda" or values.is_cuda:
+        return values.to(device)
+    return values.pin_memory().to(device, non_blocking=True)
 
 
 class PackedRows:

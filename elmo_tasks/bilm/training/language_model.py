@@ -40,11 +40,13 @@ class BidirectionalLanguageModel(nn.Module):
         history.
         """
         num_steps, batch_size = batch.index.shape[1:]
-        table = self.bilm.encoder(batch.character_ids)
+        # A training step on a GPU is in few kernels, and waits for none of them, so that it can be recorded.
+        on_gpu = self.training and batch.index.is_cuda
+        table = self.bilm.encoder(batch.character_ids, by_length=not on_gpu)
         tokens = functional.embedding(batch.index.flatten(1), table)
         tokens = functional.dropout(tokens, self.dropout, self.training)
         gates = self.bilm.lstm.layers[0].input_gates(tokens)
-        outputs, final = self.bilm.lstm(gates, [batch_size] * num_steps, state, self.dropout)
+        outputs, final = self.bilm.lstm(gates, [batch_size] * num_steps, state, self.dropout, unrolled=on_gpu)
         return functional.dropout(outputs[-1], self.dropout, self.training), final.detach()
 
     def forward(self, batch: Batch, state: LSTMState) -> tuple[torch.Tensor, LSTMState]:

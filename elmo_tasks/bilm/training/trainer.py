@@ -146,7 +146,7 @@ class Trainer:
         self._say(
             f"{self.num_sentences:,} sentences, {self.num_tokens:,} tokens in {len(self.shards)} shards; vocabulary "
             f"{len(self.vocabulary):,}; {total:,} batches of {self.config.batch_size} x {self.config.unroll_steps}; "
-            f"{self.batches_done:,} done; on {self.device}"
+            f"{self.batches_done:,} done; on {self.device}" + (", steps recorded" if self._recorded else "")
         )
         if self.config.tensorboard:
             self._board = summary_writer(self.folder / BOARD_NAME, self.batches_done + 1)
