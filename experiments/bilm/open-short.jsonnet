@@ -1,4 +1,4 @@
-// The open biLM after a short training: what its control on shuffled text is compared with.
+// The small open biLM after a short training: what its control on shuffled text is compared with.
 (import 'open-small.json') + {
   output: '../../out/bilm-open-short',
   learning_rate: 0.2,
