@@ -261,7 +261,7 @@ def test_a_profile_anywhere_can_build_on_the_open_one(tmp_path: Path, repository
     mine = tmp_path / "mine.jsonnet"
     mine.write_text(f"(import '{repository}/experiments/profiles/open.jsonnet') {{ name: 'mine' }}", encoding="utf-8")
     resolved = resolve(str(mine))
-    for name, file in (("bilm", "weights"), ("bilm_random", "random"), ("bilm_shuffled", "shuffled")):
+    for name, file in (("bilm", "weights"), ("bilm_random", "controls/random"), ("bilm_shuffled", "controls/shuffled")):
         assert resolved[name]["weights_file"] == str(repository / "models" / "open" / f"{file}.hdf5")
 
 
