@@ -1,10 +1,13 @@
 """
 The floors of our baselines: allennlp-models' own models, trained under a suite's budget and scored on its test set.
 
-    ELMO_TASKS_PROFILE=open ELMO_TASKS_DATA=data python benchmarks/floors.py snli --epochs 10 --seeds 1 2 3
+    ELMO_TASKS_PROFILE=open ELMO_TASKS_DATA=data python benchmarks/floors.py squad --epochs 5
 
-    python benchmarks/floors.py srl --epochs 10 --overrides '{"dataset_reader.max_predicates": 8000}'
-    python benchmarks/floors.py coref --epochs 10 --max-documents 60
+and for the other suites
+
+    snli --epochs 10 --seeds 1 2 3 --overrides '{"model.dropout": 0.2, "model.output_feedforward.dropout": 0.2}'
+    srl --epochs 10 --overrides '{"dataset_reader.max_predicates": 8000}'
+    coref --epochs 10 --max-documents 60
 
 needs allennlp-models 2.10.1. The data of the profile are written into files that its readers take (its taggers of NER
 and SRL take our readers'), then the real commands train `experiments/stock/TASK.jsonnet` and evaluate it once, with the
