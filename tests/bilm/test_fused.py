@@ -28,9 +28,10 @@ def test_on_the_cpu_a_function_stays_as_it_is() -> None:
 
 def test_on_a_gpu_it_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "can_compile", lambda device_type: True)
-    compiled = fused(double, "cuda")
-    assert compiled is not double
-    assert fused(double, "cuda") is compiled
+    compiled = []
+    monkeypatch.setattr(torch, "compile", lambda function, dynamic: compiled.append((function, dynamic)) or "compiled")
+    assert fused(double, "cuda") == fused(double, "cuda") == "compiled"
+    assert compiled == [(double, False)]
 
 
 def test_without_a_compiler_it_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
