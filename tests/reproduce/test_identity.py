@@ -135,6 +135,20 @@ def test_comments_and_docstrings_are_no_code(tmp_path: Path, monkeypatch: pytest
     assert len(set(found)) == 3
 
 
+def test_code_that_trains_bilms_changes_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "elmo_tasks"
+    (package / "bilm" / "training").mkdir(parents=True)
+    monkeypatch.setattr(elmo_tasks, "__file__", str(package / "__init__.py"))
+    found = []
+    for changed in ("training/trainer.py", "training/trainer.py", "lstm.py"):
+        with (package / "bilm" / changed).open("a") as file:
+            file.write("x = 1\n")
+        code_fingerprint.cache_clear()
+        found.append(code_fingerprint("sst5"))
+    code_fingerprint.cache_clear()
+    assert found[0] == found[1] != found[2]
+
+
 def test_code_of_one_task_says_nothing_of_another():
     assert code_fingerprint("sst5") == code_fingerprint("sst5")
     assert code_fingerprint("sst5") != code_fingerprint("ner")
