@@ -1,8 +1,8 @@
 """
 Trains a biLM on your own text, measures it, and exports it.
 
-It needs torch, numpy and h5py alone. docs/training-a-bilm.md has the keys of a configuration, and what a perplexity
-means. Exits with 0, with 130 when a training was stopped, and with 2 for input that cannot be used.
+It needs torch, numpy and h5py alone (`text` AllenNLP too). docs/training-a-bilm.md has the keys of a configuration, and
+what a perplexity means. Exits with 0, with 130 when a training was stopped, and with 2 for input that cannot be used.
 """
 
 import argparse
@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+
+from elmo_tasks.extras import require_allennlp
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     vocab.add_argument("--output", required=True, type=Path, metavar="FILE", help="file to write, one word a line")
     vocab.add_argument("--max-size", type=_at_least(4), metavar="N", help="words to keep, three special ones included")
     vocab.add_argument("--min-count", type=_at_least(1), default=1, metavar="N", help="leave out words rarer than this")
+
+    text = action(
+        _text, "text", "Writes the texts of a task's data as its biLM reads them, to train or measure one on."
+    )
+    text.add_argument("config", type=Path, help="config of a training with ELMo, such as experiments/sst5/elmo.jsonnet")
+    text.add_argument("output", type=Path, help="file to write, one text a line, each once")
+    text.add_argument("--split", choices=("train", "dev", "test"), default="train", help="default: train")
+    text.add_argument("-o", "--overrides", default="", metavar="JSON", help="as for `allennlp train`")
 
     train = action(_train, "train", "Trains a biLM, or goes on with a training that was stopped or killed.")
     train.add_argument("config", help="JSON or Jsonnet file")
@@ -61,6 +71,15 @@ def _vocab(args: argparse.Namespace) -> int:
     from elmo_tasks.bilm.training.vocabulary import write_vocabulary
 
     print(write_vocabulary(args.corpus, args.output, args.max_size, args.min_count))
+    return 0
+
+
+def _text(args: argparse.Namespace) -> int:
+    require_allennlp()
+    import elmo_tasks.bridge  # noqa: F401
+    from elmo_tasks.reproduce.texts import write_texts
+
+    print(write_texts(args.config, args.output, args.split, args.overrides))
     return 0
 
 

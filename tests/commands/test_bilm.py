@@ -5,11 +5,14 @@ import json
 import lzma
 import math
 import random
+import re
 from pathlib import Path
 
 import pytest
 
+from elmo_tasks.bilm.characters import map_treebank_token
 from elmo_tasks.bilm.training.config import TrainingConfig
+from elmo_tasks.bilm.training.corpus import read_sentences
 from elmo_tasks.bilm.training.perplexity import perplexity
 from elmo_tasks.bilm.training.trainer import Trainer
 from elmo_tasks.commands.main import main
@@ -167,6 +170,57 @@ class TestExport:
         (tmp_path / "file").write_text("x")
         said = mistake(capsys, "export", folder / "out", tmp_path / "file" / "there")
         assert said == f"{tmp_path}/file/there: the output folder cannot be made (Not a directory); name another one."
+
+
+class TestText:
+    """The texts of the sample's tasks, which the default profile has."""
+
+    @pytest.fixture
+    def configs(self, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.delenv("ELMO_TASKS_PROFILE", raising=False)
+        for published in ("ELMO_TASKS_PROFILE_JSON", "ELMO_TASKS_SEED"):
+            monkeypatch.setenv(published, "1")  # so that what the command publishes is gone after the test
+        return repository / "experiments"
+
+    def test_each_sentence_of_a_split_once(
+        self, configs: Path, repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        output = tmp_path / "new" / "dev.txt"
+        assert main(["bilm", "text", str(configs / "sst5" / "elmo.jsonnet"), str(output), "--split", "dev"]) == 0
+        trees = (repository / "fixtures" / "sample" / "sst5" / "dev.txt").read_text().splitlines()
+        leaves = [re.findall(r"([^ ()]+)\)", tree) for tree in trees]
+        # the profile's biLM is of plain text
+        sentences = list(dict.fromkeys(" ".join(map(map_treebank_token, words)) for words in leaves))
+        assert output.read_text().splitlines() == sentences
+        tokens = sum(len(sentence.split()) for sentence in sentences)
+        said = capsys.readouterr().out
+        assert said == f"{output}: {len(sentences):,} different texts, {tokens:,} tokens\n"
+        assert list(read_sentences(output)) == [sentence.split() for sentence in sentences]
+
+    def test_both_texts_of_a_pair_and_overrides(self, configs: Path, repository: Path, tmp_path: Path) -> None:
+        pairs = repository / "fixtures" / "sample" / "snli" / "dev.jsonl"
+        some = tmp_path / "some.jsonl"
+        some.write_text("".join(pairs.read_text().splitlines(keepends=True)[:5]))
+        overrides = json.dumps({"train_data_path": str(some)})
+        arguments = [str(configs / "snli" / "elmo.jsonnet"), str(tmp_path / "train.txt"), "-o", overrides]
+        assert main(["bilm", "text", *arguments]) == 0
+        read = [json.loads(line) for line in some.read_text().splitlines()]
+        texts = {pair[key].replace(" ", "") for pair in read for key in ("sentence1", "sentence2")}
+        written = (tmp_path / "train.txt").read_text().splitlines()
+        assert len(written) == len(set(written))
+        assert {line.replace(" ", "") for line in written} == texts
+
+    def test_mistakes(self, configs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        output = tmp_path / "out.txt"
+        baseline = configs / "ner" / "baseline.jsonnet"
+        said = mistake(capsys, "text", baseline, output)
+        assert said.startswith(f"{baseline}: its reader has no token indexer 'bilm_characters'")
+        elmo = configs / "ner" / "elmo.jsonnet"
+        said = mistake(capsys, "text", elmo, output, "-o", '{"train_data_path": null}')
+        assert said == f"{elmo}: has no train_data_path, so there is no text of 'train'."
+        said = mistake(capsys, "text", tmp_path / "none.jsonnet", output)
+        assert said == f"{tmp_path}/none.jsonnet: there is no such config."
+        assert not output.exists()
 
 
 def test_nothing_said_is_a_usage(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from elmo_tasks.bilm.options import BiLMOptions
+from elmo_tasks.bilm.training.export import OPTIONS_NAME, SOFTMAX_NAME
 from elmo_tasks.errors import InputError
 
 # What may change between a run and its continuation: it moves no weight.
@@ -43,6 +44,8 @@ class TrainingConfig:
     corpus : file names or patterns of the shards, one tokenised sentence a line.
     output : folder of checkpoint, log and exported files.
     model : what ``options.json`` says of the biLM.
+    start_from : folder of an exported biLM to begin with, in place of random weights (fine-tuning, Table 7).
+        The model is then its own, and with its softmax the vocabulary too. Adagrad's sums begin anew.
     vocabulary : file of one word a line; without it the corpus is counted.
     vocabulary_size : at most so many words of it.
     shuffle_words : read every sentence with its words in a random order, always the same: the control that knows the
@@ -71,6 +74,7 @@ class TrainingConfig:
     corpus: tuple[str, ...]
     output: str
     model: dict[str, Any]
+    start_from: str | None = None
     vocabulary: str | None = None
     vocabulary_size: int | None = None
     shuffle_words: bool = False
@@ -121,18 +125,21 @@ class TrainingConfig:
                 near = get_close_matches(key, known, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else f"; known keys: {', '.join(known)}."
                 raise InputError(f"{path}: unknown key {key!r}{hint}")
-        for key in ("corpus", "output", "model"):
+        needed = ("corpus", "output") if content.get("start_from") is not None else ("corpus", "output", "model")
+        for key in needed:
             if key not in content:
                 raise InputError(f"{path}: the key {key!r} is missing.")
         for key, value in content.items():
             _check_type(path, key, value)
+        folder = path.parent
+        if content.get("start_from") is not None:
+            _take_over(path, content)
         BiLMOptions.from_dict(content["model"], source=f"{path}: model")
         rows, parts = (content.get(key, known[key].default) for key in ("batch_size", "gradient_accumulation"))
         if rows % parts:
             raise InputError(
                 f"{path}: gradient_accumulation is {parts}, expected a divisor of batch_size, which is {rows}."
             )
-        folder = path.parent
         patterns = [content["corpus"]] if isinstance(content["corpus"], str) else content["corpus"]
         content["corpus"] = tuple(str(folder / pattern) for pattern in patterns)
         content["output"] = str(folder / content["output"])
@@ -161,9 +168,21 @@ class TrainingConfig:
 def _decisive(content: Mapping[str, Any]) -> dict[str, Any]:
     decisive = {key: value for key, value in content.items() if key not in _FREE_FIELDS}
     decisive["corpus"] = [Path(name).name for name in decisive["corpus"]]
-    if decisive["vocabulary"] is not None:
-        decisive["vocabulary"] = Path(decisive["vocabulary"]).name
+    for key in ("vocabulary", "start_from"):
+        if decisive.get(key) is not None:
+            decisive[key] = Path(decisive[key]).name
     return decisive
+
+
+def _take_over(path: Path, content: dict[str, Any]) -> None:
+    """Complete a configuration by what the biLM that it starts from decides."""
+    start = path.parent / content["start_from"]
+    content["start_from"] = str(start)
+    decided = ("model", "vocabulary", "vocabulary_size") if (start / SOFTMAX_NAME).exists() else ("model",)
+    for key in decided:
+        if content.get(key) is not None:
+            raise InputError(f"{path}: {key} is that of the biLM in start_from ({start}); leave it out.")
+    content["model"] = BiLMOptions.from_file(start / OPTIONS_NAME).to_dict()
 
 
 @dataclass(frozen=True)
@@ -220,6 +239,8 @@ def _check_type(path: Path, key: str, value: Any) -> None:
             expected = "the name or pattern of the shards, or a list of them"
     elif key == "output":
         expected = None if isinstance(value, str) else "the name of a folder"
+    elif key == "start_from":
+        expected = None if value is None or isinstance(value, str) else "the folder of an exported biLM"
     elif key == "vocabulary":
         expected = None if value is None or isinstance(value, str) else "the name of a file"
     elif key == "heldout":

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,7 +24,14 @@ from elmo_tasks.bilm.training.corpus import (
     on_device,
     read_sentences,
 )
-from elmo_tasks.bilm.training.export import VOCABULARY_NAME, export
+from elmo_tasks.bilm.training.export import (
+    SOFTMAX_NAME,
+    VOCABULARY_NAME,
+    WEIGHTS_NAME,
+    export,
+    read_export,
+    read_vocabulary,
+)
 from elmo_tasks.bilm.training.gradients import clip_gradients, opt_out_of_sparse_checks
 from elmo_tasks.bilm.training.language_model import BidirectionalLanguageModel
 from elmo_tasks.bilm.training.perplexity import Perplexity, perplexity
@@ -85,7 +93,10 @@ class Trainer:
             sampler = LogUniformSampler(len(self.vocabulary), config.negative_samples, config.seed + 3)
         options = config.options
         softmax = Softmax(len(self.vocabulary), options.projection_dim, sampler)
-        self.model = BidirectionalLanguageModel(BiLM(options), softmax, config.dropout).to(self.device)
+        model = BidirectionalLanguageModel(BiLM(options), softmax, config.dropout)
+        if config.start_from is not None and not self.continues:
+            self._start_from(model, Path(config.start_from))
+        self.model = model.to(self.device)
         self.optimizer = torch.optim.Adagrad(
             self.model.parameters(), lr=config.learning_rate, initial_accumulator_value=_INITIAL_ACCUMULATOR, eps=0.0
         )
@@ -345,11 +356,23 @@ class Trainer:
             self._say(f"counting {len(self.shards)} shards")
             self.num_sentences, self.num_tokens = count_corpus(self.shards)
 
+    def _start_from(self, model: BidirectionalLanguageModel, folder: Path) -> None:
+        """Give the model the weights of an exported biLM; the softmax's too, if they are there."""
+        if (folder / SOFTMAX_NAME).exists():
+            model.load_state_dict(read_export(folder)[0].state_dict())
+            self._say(f"begins with the biLM and the softmax in {folder}")
+        else:
+            model.bilm.load_weights(folder / WEIGHTS_NAME)
+            self._say(f"begins with the biLM in {folder}; without a {SOFTMAX_NAME} there, the softmax begins at random")
+
     def _vocabulary(self) -> Vocabulary:
         written = self.folder / VOCABULARY_NAME
         if self._checkpoint is not None:
             return Vocabulary.from_file(written)
-        if self.config.vocabulary is not None:
+        start = None if self.config.start_from is None else Path(self.config.start_from)
+        if start is not None and (start / SOFTMAX_NAME).exists():
+            vocabulary = read_vocabulary(start)
+        elif self.config.vocabulary is not None:
             vocabulary = Vocabulary.from_file(self.config.vocabulary, self.config.vocabulary_size)
         else:
             vocabulary = Vocabulary.from_corpus(self.shards, self.config.vocabulary_size)

@@ -52,7 +52,7 @@ def test_jsonnet_where_it_is_not_installed(write_config: WriteConfig, monkeypatc
 MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"dropuot": 0.1}, "unknown key 'dropuot'; did you mean 'dropout'?"),
     ({"n_epochs": 3}, "unknown key 'n_epochs'; did you mean 'epochs'?"),
-    ({"colour": 3}, "unknown key 'colour'; known keys: corpus, output, model, vocabulary"),
+    ({"colour": 3}, "unknown key 'colour'; known keys: corpus, output, model, start_from, vocabulary"),
     ({"corpus": ...}, "the key 'corpus' is missing"),
     ({"output": ...}, "the key 'output' is missing"),
     ({"model": ...}, "the key 'model' is missing"),
