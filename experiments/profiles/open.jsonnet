@@ -34,7 +34,8 @@ local models = repository + 'models/open/';
       train: data + '/data/coref/ontogum/ontogum.train.gold_conll.xz',
       dev: data + '/data/coref/ontogum/ontogum.dev.gold_conll.xz',
       test: data + '/data/coref/ontogum/ontogum.test.gold_conll.xz',
-      training: { dataset_reader: { genre_part: 1 } },  // gum/academic/GUM_academic_art
+      // genre: gum/academic/GUM_academic_art; typography: vectors and biLM are of plain text
+      training: { dataset_reader: { genre_part: 1, plain_typography: true } },
       where: 'OntoGUM stands in for OntoNotes: https://github.com/amir-zeldes/gum, folder coref/ontogum/conll, with the '
              + 'columns of CoNLL-2012 put around it.',
     },

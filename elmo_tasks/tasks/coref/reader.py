@@ -18,6 +18,10 @@ logger = logging.getLogger(__name__)
 GENRE_NAMESPACE = "genre_labels"
 # What the corpus writes for a full stop and a question mark behind which speech breaks off; the model reads the marks.
 _ESCAPED = {"/.": ".", "/?": "?"}
+# Typographic characters and what plain text has in their place.
+_PLAIN = str.maketrans(
+    {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "--", "\u2026": "..."}
+)
 
 
 class GenreField(LabelField):
@@ -51,6 +55,9 @@ class CorefReader(DatasetReader):
         how many documents of a file are used at most, any file: those are drawn from all of them. None for all.
     documents_seed
         of that draw alone: the same file and number give the same documents in any program.
+    plain_typography
+        the model reads typographic quotes, dashes and the sign of three dots as plain text has them (``'``, ``"``,
+        ``-``, ``--``, ``...``): for word vectors and a biLM of plain text.
     token_indexers
         AllenNLP's token indexers of the sentences.
     """
@@ -60,6 +67,7 @@ class CorefReader(DatasetReader):
         genre_part: int = 0,
         max_documents: int | None = None,
         documents_seed: int = 13,
+        plain_typography: bool = False,
         token_indexers: dict[str, TokenIndexer] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -71,6 +79,7 @@ class CorefReader(DatasetReader):
         self._genre_part = genre_part
         self._max_documents = max_documents
         self._documents_seed = documents_seed
+        self._plain_typography = plain_typography
         self._token_indexers = token_indexers or {"tokens": SingleIdTokenIndexer()}
 
     @overrides
@@ -128,7 +137,7 @@ class CorefReader(DatasetReader):
         given = [[NOTHING] * len(sentence) for sentence in words] if speakers is None else list(map(list, speakers))
         if [len(sentence) for sentence in given] != [len(sentence) for sentence in words]:
             raise InputError("a document has one speaker for each word, sentence by sentence; found more or fewer.")
-        texts = [TextField([Token(_ESCAPED.get(word, word)) for word in sentence]) for sentence in words]
+        texts = [TextField([Token(self._as_read(word)) for word in sentence]) for sentence in words]
         metadata: dict[str, Any] = {"document": document, "part": part, "words": words, "speakers": given}
         if clusters is not None:
             metadata["clusters"] = [list(cluster) for cluster in clusters]
@@ -147,6 +156,10 @@ class CorefReader(DatasetReader):
         for text in sentences.field_list:
             assert isinstance(text, TextField)
             text.token_indexers = self._token_indexers
+
+    def _as_read(self, word: str) -> str:
+        word = _ESCAPED.get(word, word)
+        return word.translate(_PLAIN) if self._plain_typography else word
 
     def _chosen(self, documents: list[Document]) -> list[Document]:
         if self._max_documents is None or len(documents) <= self._max_documents:

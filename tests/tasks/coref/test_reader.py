@@ -101,6 +101,18 @@ def test_broken_off_speech_is_read_as_the_mark_alone() -> None:
     assert instance["metadata"].metadata["words"] == [["So", "/."], ["What", "/?"], ["and/or", "/"]]
 
 
+def test_plain_typography_changes_what_the_model_reads_alone() -> None:
+    words = [["\u201cIt\u2019s", "\u2014", "1987\u201388", "\u2026", "na\u00efve", "\u201d"]]
+
+    def read(instance: Instance) -> list[list[str]]:
+        return [[token.text for token in text.tokens] for text in instance["sentences"].field_list]
+
+    mapped = CorefReader(plain_typography=True).text_to_instance(words)
+    assert read(mapped) == [["\"It's", "--", "1987-88", "...", "na\u00efve", '"']]
+    assert mapped["metadata"].metadata["words"] == words
+    assert read(CorefReader().text_to_instance(words)) == words
+
+
 def test_documents_without_a_file() -> None:
     instance = CorefReader().text_to_instance([["She", "left"]])
     metadata = instance["metadata"].metadata
