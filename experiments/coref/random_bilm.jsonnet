@@ -1,4 +1,4 @@
-// Control: ELMo of a biLM of the same size and random weights.
+// Control: ELMo of a biLM of random weights and the same ELMo size.
 local profile = import '../profile.libsonnet';
 
 (import 'elmo.jsonnet') + {

@@ -1,4 +1,4 @@
-// Control: ELMo of a biLM of the same size and training on the same text with its words shuffled.
+// Control: ELMo of a biLM of the same ELMo size, trained on the same text with its words shuffled.
 local profile = import '../profile.libsonnet';
 
 (import 'elmo.jsonnet') + {
