@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text.add_argument("config", type=Path, help="config of a training with ELMo, such as experiments/sst5/elmo.jsonnet")
     text.add_argument("output", type=Path, help="file to write, one text a line, each once")
     text.add_argument("--split", choices=("train", "dev", "test"), default="train", help="default: train")
-    text.add_argument("-o", "--overrides", default="", metavar="JSON", help="as for `allennlp train`")
+    text.add_argument("-o", "--overrides", metavar="JSON", help='changes of the config: {"dotted.key": value, ...}')
 
     train = action(_train, "train", "Trains a biLM, or goes on with a training that was stopped or killed.")
     train.add_argument("config", help="JSON or Jsonnet file")

@@ -212,14 +212,20 @@ class TestText:
 
     def test_mistakes(self, configs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         output = tmp_path / "out.txt"
-        baseline = configs / "ner" / "baseline.jsonnet"
-        said = mistake(capsys, "text", baseline, output)
-        assert said.startswith(f"{baseline}: its reader has no token indexer 'bilm_characters'")
-        elmo = configs / "ner" / "elmo.jsonnet"
+        baseline, elmo = configs / "ner" / "baseline.jsonnet", configs / "ner" / "elmo.jsonnet"
+        said = mistake(capsys, "text", baseline, output, "--split", "dev")
+        assert said.startswith(f"{baseline}: no text of 'dev' has the token indexer 'bilm_characters'")
         said = mistake(capsys, "text", elmo, output, "-o", '{"train_data_path": null}')
         assert said == f"{elmo}: has no train_data_path, so there is no text of 'train'."
-        said = mistake(capsys, "text", tmp_path / "none.jsonnet", output)
-        assert said == f"{tmp_path}/none.jsonnet: there is no such config."
+        said = mistake(capsys, "text", elmo, output, "-o", '{"dataset_reader": null}')
+        assert said == f"{elmo}: has no dataset_reader."
+        said = mistake(capsys, "text", elmo, output, "-o", '{"train_data_path": ')
+        assert said == '--overrides is not valid JSON (Expecting value): {"train_data_path": '
+        said = mistake(capsys, "text", elmo, output, "-o", "[1]")
+        assert said == "--overrides is [1], expected a JSON object of dotted keys and values."
+        assert mistake(capsys, "text", tmp_path / "none.jsonnet", output).startswith(f"{tmp_path}/none.jsonnet: ")
+        (tmp_path / "broken.jsonnet").write_text("{ a: }")
+        assert mistake(capsys, "text", tmp_path / "broken.jsonnet", output).startswith(f"{tmp_path}/broken.jsonnet: ")
         assert not output.exists()
 
 

@@ -61,7 +61,7 @@ def export_checkpoint(folder: str | Path, output: str | Path, dtype: str = "floa
     content = read_checkpoint(folder)
     if content is None:
         raise InputError(f"{folder / FILE_NAME}: no such file; expected the output folder of a biLM's training.")
-    vocabulary = read_vocabulary(folder)
+    vocabulary = _read_vocabulary(folder)
     weights: dict[str, Any] = content["model"]
     _check_size(folder / FILE_NAME, len(weights["softmax.weight.weight"]), folder / VOCABULARY_NAME, vocabulary)
     options = BiLMOptions.from_dict(content["config"]["model"], source=f"{folder / FILE_NAME}: model")
@@ -86,7 +86,7 @@ def read_export(folder: str | Path) -> tuple[BidirectionalLanguageModel, Vocabul
     """
     folder = Path(folder)
     bilm = BiLM.from_files(folder / OPTIONS_NAME, folder / WEIGHTS_NAME)
-    vocabulary = read_vocabulary(folder)
+    vocabulary = _read_vocabulary(folder)
     path = folder / SOFTMAX_NAME
     weight, bias = _read_softmax(path)
     dim = bilm.options.projection_dim
@@ -103,8 +103,7 @@ def read_export(folder: str | Path) -> tuple[BidirectionalLanguageModel, Vocabul
     return BidirectionalLanguageModel(bilm, softmax).eval(), vocabulary
 
 
-def read_vocabulary(folder: Path) -> Vocabulary:
-    """The vocabulary of an exported biLM, plain or packed."""
+def _read_vocabulary(folder: Path) -> Vocabulary:
     names = [VOCABULARY_NAME + ending for ending in ("", ".xz", ".gz")]
     return Vocabulary.from_file(next((folder / name for name in names if (folder / name).exists()), folder / names[0]))
 

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,12 @@ from elmo_tasks.bilm.training.corpus import (
     read_sentences,
 )
 from elmo_tasks.bilm.training.export import (
+    OPTIONS_NAME,
     SOFTMAX_NAME,
     VOCABULARY_NAME,
     WEIGHTS_NAME,
     export,
     read_export,
-    read_vocabulary,
 )
 from elmo_tasks.bilm.training.gradients import clip_gradients, opt_out_of_sparse_checks
 from elmo_tasks.bilm.training.language_model import BidirectionalLanguageModel
@@ -47,6 +48,15 @@ BOARD_NAME = "tensorboard"
 
 # Adagrad's accumulators start here (bilm-tf).
 _INITIAL_ACCUMULATOR = 1.0
+
+
+@dataclass(frozen=True)
+class _Start:
+    """An exported biLM to begin with; softmax and vocabulary are None where they are not with it."""
+
+    bilm: BiLM
+    softmax: Softmax | None
+    vocabulary: Vocabulary | None
 
 
 class Trainer:
@@ -83,20 +93,23 @@ class Trainer:
         self.continues = self._checkpoint is not None
         if self._checkpoint is not None:
             self._check(self._checkpoint)
+        start = self._read_start()
         self._count()
         if self._checkpoint is not None:
             self._check_cooldown(self._checkpoint)
-        self.vocabulary = self._vocabulary()
+        self.vocabulary = self._vocabulary(start)
         torch.manual_seed(config.seed)
         sampler = None
         if 0 < config.negative_samples < len(self.vocabulary):
             sampler = LogUniformSampler(len(self.vocabulary), config.negative_samples, config.seed + 3)
         options = config.options
         softmax = Softmax(len(self.vocabulary), options.projection_dim, sampler)
-        model = BidirectionalLanguageModel(BiLM(options), softmax, config.dropout)
-        if config.start_from is not None and not self.continues:
-            self._start_from(model, Path(config.start_from))
-        self.model = model.to(self.device)
+        bilm = BiLM(options)
+        if start is not None:
+            bilm.load_state_dict(start.bilm.state_dict())
+            if start.softmax is not None:
+                softmax.load_state_dict(start.softmax.state_dict())
+        self.model = BidirectionalLanguageModel(bilm, softmax, config.dropout).to(self.device)
         self.optimizer = torch.optim.Adagrad(
             self.model.parameters(), lr=config.learning_rate, initial_accumulator_value=_INITIAL_ACCUMULATOR, eps=0.0
         )
@@ -356,22 +369,28 @@ class Trainer:
             self._say(f"counting {len(self.shards)} shards")
             self.num_sentences, self.num_tokens = count_corpus(self.shards)
 
-    def _start_from(self, model: BidirectionalLanguageModel, folder: Path) -> None:
-        """Give the model the weights of an exported biLM; the softmax's too, if they are there."""
+    def _read_start(self) -> "_Start | None":
+        """The biLM that a new run begins with, if it is not to begin at random."""
+        if self.config.start_from is None:
+            return None
+        folder = Path(self.config.start_from)
+        if folder.exists() and self.folder.samefile(folder):
+            raise InputError(f"{self.folder}: output is the folder of start_from, whose files it would replace.")
+        if self.continues:
+            return None
         if (folder / SOFTMAX_NAME).exists():
-            model.load_state_dict(read_export(folder)[0].state_dict())
+            model, vocabulary = read_export(folder)
             self._say(f"begins with the biLM and the softmax in {folder}")
-        else:
-            model.bilm.load_weights(folder / WEIGHTS_NAME)
-            self._say(f"begins with the biLM in {folder}; without a {SOFTMAX_NAME} there, the softmax begins at random")
+            return _Start(model.bilm, model.softmax, vocabulary)
+        self._say(f"begins with the biLM in {folder}; without a {SOFTMAX_NAME} there, the softmax begins at random")
+        return _Start(BiLM.from_files(folder / OPTIONS_NAME, folder / WEIGHTS_NAME), None, None)
 
-    def _vocabulary(self) -> Vocabulary:
+    def _vocabulary(self, start: "_Start | None") -> Vocabulary:
         written = self.folder / VOCABULARY_NAME
         if self._checkpoint is not None:
             return Vocabulary.from_file(written)
-        start = None if self.config.start_from is None else Path(self.config.start_from)
-        if start is not None and (start / SOFTMAX_NAME).exists():
-            vocabulary = read_vocabulary(start)
+        if start is not None and start.vocabulary is not None:
+            vocabulary = start.vocabulary
         elif self.config.vocabulary is not None:
             vocabulary = Vocabulary.from_file(self.config.vocabulary, self.config.vocabulary_size)
         else:

@@ -62,7 +62,7 @@ def test_it_begins_with_the_exported_numbers(fine_tuning, general: Path) -> None
         assert (trainer.folder / name).read_bytes() == (general / name).read_bytes(), name
 
 
-def test_one_pass_over_other_text_brings_its_perplexity_down(fine_tuning, corpus: Path, general: Path) -> None:
+def test_training_on_other_text_brings_its_perplexity_down(fine_tuning, corpus: Path, general: Path) -> None:
     before = perplexity(*read_export(general), corpus / "domain-heldout.txt", "reset").mean
     trainer = quiet(fine_tuning(epochs=4, heldout={"domain": "domain-heldout.txt"}, state_reset_probability=0.2))
     after = trainer.run()["domain/reset"].mean
@@ -125,7 +125,7 @@ def test_without_its_softmax_the_words_may_be_others(fine_tuning, general: Path)
         ({"vocabulary": "general/vocabulary.txt"}, "vocabulary is that of the biLM in start_from"),
         ({"vocabulary_size": 8}, "vocabulary_size is that of the biLM in start_from"),
         ({"start_from": 3}, "start_from is 3, expected the folder of an exported biLM"),
-        ({"start_from": "nowhere"}, r"nowhere/options.json: .*does not exist|nowhere/options.json: .*cannot be read"),
+        ({"start_from": "nowhere"}, r"nowhere, expected the folder of an exported biLM \(.*\); it has no options.json"),
         ({"start_from": None}, "the key 'model' is missing"),
     ],
 )
@@ -134,7 +134,18 @@ def test_mistakes(changes: dict[str, Any], message: str, fine_tuning) -> None:
         fine_tuning(**changes)
 
 
-def test_weights_that_are_missing_are_named(fine_tuning, general: Path) -> None:
+def test_weights_that_are_missing_are_named_before_the_corpus_is_read(fine_tuning, general: Path) -> None:
     (general / "weights.hdf5").unlink()
+    lines: list[str] = []
     with pytest.raises(InputError, match=r"general/weights.hdf5"):
-        quiet(fine_tuning())
+        Trainer(fine_tuning(), say=lines.append)
+    assert lines == []
+    assert not (general.parent / "tuned" / "vocabulary.txt").exists()
+
+
+def test_it_does_not_write_over_what_it_starts_from(fine_tuning, general: Path) -> None:
+    (general / "checkpoint.pt").unlink()
+    before = (general / "weights.hdf5").read_bytes()
+    with pytest.raises(InputError, match="general: output is the folder of start_from"):
+        quiet(fine_tuning(output="general"))
+    assert (general / "weights.hdf5").read_bytes() == before

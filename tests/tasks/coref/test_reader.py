@@ -102,13 +102,13 @@ def test_broken_off_speech_is_read_as_the_mark_alone() -> None:
 
 
 def test_plain_typography_changes_what_the_model_reads_alone() -> None:
-    words = [["\u201cIt\u2019s", "\u2014", "1987\u201388", "\u2026", "na\u00efve", "\u201d"]]
+    words = [["\u201cIt\u2019s", "\u2018", "\u2014", "1987\u201388", "\u2026", "na\u00efve", "\u201d"]]
 
     def read(instance: Instance) -> list[list[str]]:
         return [[token.text for token in text.tokens] for text in instance["sentences"].field_list]
 
     mapped = CorefReader(plain_typography=True).text_to_instance(words)
-    assert read(mapped) == [["\"It's", "--", "1987-88", "...", "na\u00efve", '"']]
+    assert read(mapped) == [["\"It's", "'", "--", "1987-88", "...", "na\u00efve", '"']]
     assert mapped["metadata"].metadata["words"] == words
     assert read(CorefReader().text_to_instance(words)) == words
 
