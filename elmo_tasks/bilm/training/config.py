@@ -184,8 +184,8 @@ def _take_over(path: Path, content: dict[str, Any]) -> None:
             raise InputError(f"{path}: {key} is that of the biLM in start_from ({start}); leave it out.")
     if not (start / OPTIONS_NAME).exists():
         raise InputError(
-            f"{path}: start_from is {start}, expected the folder of an exported biLM (`elmo-tasks bilm export`); it has "
-            f"no {OPTIONS_NAME}."
+            f"{path}: start_from is {start}, expected the folder of an exported biLM (`elmo-tasks bilm export`); it "
+            f"has no {OPTIONS_NAME}."
         )
     content["model"] = BiLMOptions.from_file(start / OPTIONS_NAME).to_dict()
 
