@@ -42,7 +42,10 @@ std.trace('elmo_tasks uses the profile %(name)s: %(description)s' % resolved, {
 
   // paths of a task's files
   task(name)::
-    if std.objectHas(resolved.tasks, name) then usable(resolved.tasks[name])
+    if std.objectHas(resolved.tasks, name) then {
+      [file]: fail("profile '%s' (%s) names no file '%s' for the task %s." % [resolved.name, resolved.file, file, name])
+      for file in ['train', 'dev', 'test']
+    } + usable(resolved.tasks[name])
     else fail("profile '%s' (%s) has no data for the task %s; it has: %s." % [
       resolved.name,
       resolved.file,

@@ -138,7 +138,9 @@ class Suite:
     tasks: Mapping[str, Task]
 
     def under(self, profile: str) -> "Suite":
-        """The same runs under another profile: their results are kept apart, and not in the repository."""
+        """The same runs under another profile, a name or a path: results are kept apart, and not in the repository."""
+        if _is_file(profile):
+            profile = str(Path(profile).expanduser().resolve())
         if profile == self.profile:
             return self
         tasks = {}
@@ -197,7 +199,12 @@ class Suite:
 
 def profile_name(profile: str) -> str:
     """A profile's name, also where it was given as a file."""
-    return Path(profile).stem if profile.endswith((".jsonnet", ".json")) else profile
+    return Path(profile).stem if _is_file(profile) else profile
+
+
+def _is_file(profile: str) -> bool:
+    """Whether a profile is given by its file and not by its name."""
+    return profile.endswith((".jsonnet", ".json"))
 
 
 def load_suite(path: Path) -> Suite:
@@ -332,7 +339,7 @@ class _SuiteFile:
 
     def _profile(self, named: str) -> str:
         """A profile's name as it is; the path of a profile's file made absolute, the file being relative to ours."""
-        return str((self._path.parent / named).resolve()) if named.endswith((".jsonnet", ".json")) else named
+        return str((self._path.parent / named).resolve()) if _is_file(named) else named
 
     def _section(self, content: Any, place: str, keys: Sequence[str]) -> dict[str, Any]:
         if not isinstance(content, dict):

@@ -292,6 +292,10 @@ def test_only_what_a_config_uses_must_be_there(
             "profile.task('ner').dev",
             f"profile 'mine' ({tmp_path}/mine.jsonnet) has no data for the task ner; it has: sst5.",
         ),
+        (
+            "profile.task('sst5').test",
+            f"profile 'mine' ({tmp_path}/mine.jsonnet) names no file 'test' for the task sst5.",
+        ),
     ]:
         with pytest.raises(RuntimeError) as raised:
             snippet(repository, expression)

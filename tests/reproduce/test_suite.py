@@ -88,6 +88,15 @@ def test_under_another_profile_results_are_kept_apart(tmp_path: Path):
     assert suite.under("open") is suite
 
 
+def test_another_profile_may_be_given_from_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    suite = load_suite(write(tmp_path, SUITE))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    other = suite.under("../own.jsonnet")
+    assert (other.profile, other.results) == (str(tmp_path / "own.jsonnet"), "two-own")
+    assert {run.arm.profile for run in other.runs()} == {str(tmp_path / "own.jsonnet"), str(tmp_path / "mine.jsonnet")}
+
+
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
