@@ -1,6 +1,7 @@
 """From a trained language model to the files that others read, and back."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,15 @@ OPTIONS_NAME = "options.json"
 WEIGHTS_NAME = "weights.hdf5"
 SOFTMAX_NAME = "softmax.hdf5"
 VOCABULARY_NAME = "vocabulary.txt"
+
+
+@dataclass(frozen=True)
+class Start:
+    """An exported biLM that a training begins with; softmax and vocabulary are None where they are not with it."""
+
+    bilm: BiLM
+    softmax: Softmax | None
+    vocabulary: Vocabulary | None
 
 
 def export(model: BidirectionalLanguageModel, vocabulary: Vocabulary, folder: Path, dtype: str = "float32") -> None:
@@ -101,6 +111,21 @@ def read_export(folder: str | Path) -> tuple[BidirectionalLanguageModel, Vocabul
         softmax.weight.weight.copy_(torch.from_numpy(weight))
         softmax.bias.weight.copy_(torch.from_numpy(bias).unsqueeze(1))
     return BidirectionalLanguageModel(bilm, softmax).eval(), vocabulary
+
+
+def read_start(folder: Path) -> Start:
+    """
+    What is in the folder of an exported biLM, or of weights that came without a softmax, as the released ones do.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_export`.
+    """
+    if (folder / SOFTMAX_NAME).exists():
+        model, vocabulary = read_export(folder)
+        return Start(model.bilm, model.softmax, vocabulary)
+    return Start(BiLM.from_files(folder / OPTIONS_NAME, folder / WEIGHTS_NAME), None, None)
 
 
 def _read_vocabulary(folder: Path) -> Vocabulary:

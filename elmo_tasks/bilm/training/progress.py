@@ -1,18 +1,25 @@
-"""What a training run says while it runs: lines, and a bar where somebody watches."""
+"""What a training run says while it runs: lines, a log with curves, and a bar where somebody watches."""
 
+import json
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from elmo_tasks.errors import InputError
+
 try:
     from tqdm import tqdm
 except ImportError:
     tqdm = None
+
+
+LOG_NAME = "log.jsonl"
+BOARD_NAME = "tensorboard"
 
 
 def print_line(line: str) -> None:
@@ -33,7 +40,53 @@ def resident_memory() -> float | None:
         return None
 
 
-def summary_writer(folder: Path, first_step: int) -> Any:
+class TrainingLog:
+    """
+    The figures of a run as lines of ``log.jsonl``, and as curves of TensorBoard while a board is open.
+
+    Parameters
+    ----------
+    folder : of the run.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._board: Any = None
+
+    def open_board(self, first_step: int) -> None:
+        """Draw from now on, where TensorBoard can be written; ``first_step`` as in :func:`_summary_writer`."""
+        self._board = _summary_writer(self._folder / BOARD_NAME, first_step)
+
+    def close_board(self) -> None:
+        """Draw no more."""
+        if self._board is not None:
+            # The log has the same figures, and says what is wrong with the disk.
+            with suppress(OSError):
+                self._board.close()
+            self._board = None
+
+    def write(self, batch: int, entry: Mapping[str, Any], curves: Mapping[str, float]) -> None:
+        """
+        Add a line, and a point to each curve.
+
+        Raises
+        ------
+        InputError
+            If the line cannot be written.
+        """
+        path = self._folder / LOG_NAME
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"batch": batch, **entry}) + "\n")
+        except OSError as error:
+            raise InputError(f"{path}: the file cannot be written ({error.strerror}).") from error
+        if self._board is not None:
+            for name, value in curves.items():
+                self._board.add_scalar(name, value, batch)
+            self._board.flush()
+
+
+def _summary_writer(folder: Path, first_step: int) -> Any:
     """
     Writes TensorBoard's files to the folder; ``None`` where neither tensorboardX nor tensorboard is installed.
 

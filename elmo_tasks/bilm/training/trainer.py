@@ -1,12 +1,9 @@
 """Training of a biLM with truncated back-propagation through time and carried states (docs/training-a-bilm.md)."""
 
-import json
 import math
 import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,37 +23,23 @@ from elmo_tasks.bilm.training.corpus import (
     read_sentences,
 )
 from elmo_tasks.bilm.training.export import (
-    OPTIONS_NAME,
-    SOFTMAX_NAME,
     VOCABULARY_NAME,
-    WEIGHTS_NAME,
+    Start,
     export,
-    read_export,
+    read_start,
 )
 from elmo_tasks.bilm.training.gradients import clip_gradients, opt_out_of_sparse_checks
 from elmo_tasks.bilm.training.language_model import BidirectionalLanguageModel
 from elmo_tasks.bilm.training.perplexity import Perplexity, perplexity
-from elmo_tasks.bilm.training.progress import clock, print_line, progress_bar, resident_memory, summary_writer
+from elmo_tasks.bilm.training.progress import TrainingLog, clock, print_line, progress_bar, resident_memory
 from elmo_tasks.bilm.training.recorded import RecordedStep
 from elmo_tasks.bilm.training.softmax import LogUniformSampler, Softmax
 from elmo_tasks.bilm.training.vocabulary import Vocabulary
 from elmo_tasks.bilm.writing import make_folder
 from elmo_tasks.errors import InputError
 
-LOG_NAME = "log.jsonl"
-BOARD_NAME = "tensorboard"
-
 # Adagrad's accumulators start here (bilm-tf).
 _INITIAL_ACCUMULATOR = 1.0
-
-
-@dataclass(frozen=True)
-class _Start:
-    """An exported biLM to begin with; softmax and vocabulary are None where they are not with it."""
-
-    bilm: BiLM
-    softmax: Softmax | None
-    vocabulary: Vocabulary | None
 
 
 class Trainer:
@@ -133,7 +116,7 @@ class Trainer:
         # Whatever else the program draws before it calls `run`.
         self._random = torch.get_rng_state()
         self._seconds_before = 0.0
-        self._board: Any = None
+        self._log = TrainingLog(self.folder)
         self.stopped = False
 
     @property
@@ -173,7 +156,7 @@ class Trainer:
             f"{self.batches_done:,} done; on {self.device}" + (", steps recorded" if self._recorded else "")
         )
         if self.config.tensorboard:
-            self._board = summary_writer(self.folder / BOARD_NAME, self.batches_done + 1)
+            self._log.open_board(self.batches_done + 1)
         try:
             self._train(total)
             if self.stopped:
@@ -181,11 +164,7 @@ class Trainer:
                 return {}
             return self.finish()
         finally:
-            if self._board is not None:
-                # The log has the same figures, and says what is wrong with the disk.
-                with suppress(OSError):
-                    self._board.close()
-                self._board = None
+            self._log.close_board()
 
     def finish(self) -> dict[str, Perplexity]:
         """
@@ -202,8 +181,8 @@ class Trainer:
             for policy in ("reset", "carry"):
                 results[f"{name}/{policy}"] = measured = perplexity(self.model, self.vocabulary, path, policy)
                 self._say(f"{name}: {measured}")
-                self._log({"batch": self.batches_done, "heldout": name, **measured.to_dict()})
-                self._draw({f"heldout_perplexity_at_the_end_{policy}/{name}": measured.mean})
+                curve = {f"heldout_perplexity_at_the_end_{policy}/{name}": measured.mean}
+                self._log.write(self.batches_done, {"heldout": name, **measured.to_dict()}, curve)
         return results
 
     def _resume(self) -> None:
@@ -369,7 +348,7 @@ class Trainer:
             self._say(f"counting {len(self.shards)} shards")
             self.num_sentences, self.num_tokens = count_corpus(self.shards)
 
-    def _read_start(self) -> "_Start | None":
+    def _read_start(self) -> Start | None:
         """The biLM that a new run begins with, if it is not to begin at random."""
         if self.config.start_from is None:
             return None
@@ -378,14 +357,14 @@ class Trainer:
             raise InputError(f"{self.folder}: output is the folder of start_from, whose files it would replace.")
         if self.continues:
             return None
-        if (folder / SOFTMAX_NAME).exists():
-            model, vocabulary = read_export(folder)
-            self._say(f"begins with the biLM and the softmax in {folder}")
-            return _Start(model.bilm, model.softmax, vocabulary)
-        self._say(f"begins with the biLM in {folder}; without a {SOFTMAX_NAME} there, the softmax begins at random")
-        return _Start(BiLM.from_files(folder / OPTIONS_NAME, folder / WEIGHTS_NAME), None, None)
+        start = read_start(folder)
+        softmax = (
+            f" and the softmax in {folder}" if start.softmax is not None else f" in {folder}, the softmax at random"
+        )
+        self._say(f"begins with the biLM{softmax}")
+        return start
 
-    def _vocabulary(self, start: "_Start | None") -> Vocabulary:
+    def _vocabulary(self, start: Start | None) -> Vocabulary:
         written = self.folder / VOCABULARY_NAME
         if self._checkpoint is not None:
             return Vocabulary.from_file(written)
@@ -416,29 +395,14 @@ class Trainer:
         )
         values = {"loss": loss, "tokens_per_second": tokens_per_second, "learning_rate": rate, "memory_gb": memory}
         known = {name: value for name, value in values.items() if value is not None}
-        self._log({"batch": self.batches_done, **known})
-        self._draw({f"training/{name}": value for name, value in known.items()})
+        self._log.write(self.batches_done, known, {f"training/{name}": value for name, value in known.items()})
 
     def _evaluate(self) -> None:
         for name, path in self.config.heldout.items():
             measured = perplexity(self.model, self.vocabulary, path, "carry", self.config.heldout_sentences)
             self._say(f"{name}, first {self.config.heldout_sentences:,} sentences: {measured}")
-            self._log({"batch": self.batches_done, "heldout": name, **measured.to_dict()})
-            self._draw({f"heldout_perplexity/{name}": measured.mean})
-
-    def _draw(self, values: dict[str, float]) -> None:
-        if self._board is not None:
-            for name, value in values.items():
-                self._board.add_scalar(name, value, self.batches_done)
-            self._board.flush()
-
-    def _log(self, entry: dict[str, Any]) -> None:
-        path = self.folder / LOG_NAME
-        try:
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(entry) + "\n")
-        except OSError as error:
-            raise InputError(f"{path}: the file cannot be written ({error.strerror}).") from error
+            curve = {f"heldout_perplexity/{name}": measured.mean}
+            self._log.write(self.batches_done, {"heldout": name, **measured.to_dict()}, curve)
 
 
 def _device(name: str | None) -> torch.device:
