@@ -1,11 +1,13 @@
 """
-Tokens per second of processor time, forward and backward, of our alternating highway LSTM beside AllenNLP's.
+Tokens per second, forward and backward, of our alternating highway LSTM beside AllenNLP's.
 
     python benchmarks/alternating_lstm_speed.py
     python benchmarks/alternating_lstm_speed.py --batch 20 --profile
+    python benchmarks/alternating_lstm_speed.py --device cuda
 
 One process, turns at the same batch of sequences with lengths as those of sentences with predicates, dropout on; the
-same weights, whose outputs are compared first. Prints a Markdown table.
+same weights, whose outputs are compared first. Seconds are of the processor, on a GPU of the clock. Prints a Markdown
+table, and the speed of a large product of matrices, which bounds both.
 """
 
 import argparse
@@ -20,6 +22,7 @@ from elmo_tasks.nn.highway_lstm import AlternatingHighwayLSTM
 
 # The blocks of AllenNLP's gates (i f g o r) in the order of ours (i f o r g).
 BLOCKS = (0, 1, 4, 2, 3)
+PRODUCT = 2048
 
 
 def main() -> int:
@@ -32,24 +35,26 @@ def main() -> int:
     parser.add_argument("--mean-length", type=float, default=25.0)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     parser.add_argument("--profile", action="store_true", help="print where the time goes")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(1)
+    device: torch.device = options.device
     sizes = options.input_size, options.hidden_size, options.layers
-    ours = AlternatingHighwayLSTM(*sizes, recurrent_dropout=0.1)
-    theirs = StackedAlternatingLstmSeq2SeqEncoder(*sizes, recurrent_dropout_probability=0.1)
+    ours = AlternatingHighwayLSTM(*sizes, recurrent_dropout=0.1).to(device)
+    theirs = StackedAlternatingLstmSeq2SeqEncoder(*sizes, recurrent_dropout_probability=0.1).to(device)
     copy_weights(ours, theirs)
     # sentences of like length, as a bucket sampler makes batches
     lengths = torch.normal(options.mean_length, 2.0, (options.batch,)).round().clamp(min=1).long()
-    mask = torch.arange(int(lengths.max())) < lengths.unsqueeze(1)
-    inputs = torch.randn(*mask.shape, options.input_size, requires_grad=True)
+    mask = (torch.arange(int(lengths.max())) < lengths.unsqueeze(1)).to(device)
+    inputs = torch.randn(*mask.shape, options.input_size, device=device, requires_grad=True)
     with torch.no_grad():
         difference = float((ours.eval()(inputs, mask) - theirs.eval()(inputs, mask)).abs().max())
 
     def run(encoder: torch.nn.Module, autocast: bool = False) -> None:
         encoder.train()
-        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        with torch.autocast(device.type, torch.bfloat16, enabled=autocast):
             output = encoder(inputs, mask)
         output.sum().backward()
 
@@ -61,23 +66,38 @@ def main() -> int:
     seconds: dict[str, list[float]] = {name: [] for name in racers}
     for turn in range(options.repeats + 1):
         for name, racer in racers.items():
-            started = time.process_time()
-            racer()
+            taken = seconds_of(racer, device)
             if turn:
-                seconds[name].append(time.process_time() - started)
+                seconds[name].append(taken)
     num_tokens = int(lengths.sum())
     first = statistics.median(next(iter(seconds.values())))
     print(f"{options}; {num_tokens} tokens a batch; largest difference of outputs {difference:.1e}\n")
     print("| | tokens/s | times |\n|---|---:|---:|")
-    for name, taken in seconds.items():
-        median = statistics.median(taken)
+    for name, times in seconds.items():
+        median = statistics.median(times)
         print(f"| {name} | {num_tokens / median:,.0f} | {first / median:.2f} |")
+    matrix = torch.randn(PRODUCT, PRODUCT, device=device)
+    fastest = min(seconds_of(lambda: matrix @ matrix, device) for _ in range(options.repeats + 1))
+    print(f"\na product of {PRODUCT} cubed: {2 * PRODUCT**3 / fastest / 1e9:,.0f} GFLOP/s in float32")
     if options.profile:
         for racer in racers.values():
             with torch.profiler.profile() as profile:
                 racer()
-            print(profile.key_averages().table(sort_by="self_cpu_time_total", row_limit=12))
+            print(profile.key_averages().table(sort_by=f"self_{device.type}_time_total", row_limit=12))
     return 0
+
+
+def seconds_of(run: Callable[[], object], device: torch.device) -> float:
+    """Seconds of the processor, or, of a GPU, those until it is done."""
+    if device.type == "cpu":
+        started = time.process_time()
+        run()
+        return time.process_time() - started
+    torch.cuda.synchronize(device)
+    started = time.perf_counter()
+    run()
+    torch.cuda.synchronize(device)
+    return time.perf_counter() - started
 
 
 def copy_weights(ours: AlternatingHighwayLSTM, theirs: StackedAlternatingLstmSeq2SeqEncoder) -> None:

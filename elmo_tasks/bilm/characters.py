@@ -29,6 +29,7 @@ DEFAULT_MAX_CHARACTERS = 50
 _TREEBANK_TO_PLAIN = {
     "``": '"',
     "''": '"',
+    "`": "'",
     "-LRB-": "(",
     "-RRB-": ")",
     "-LSB-": "[",

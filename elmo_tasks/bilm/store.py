@@ -28,7 +28,7 @@ STORE_DTYPES = ("float16", "float32")
 
 # Part of every store's name: another layout, or another way to compute the vectors, needs another number.
 _FORMAT = 1
-# Address space, neither memory nor disk: the most that LMDB could ever map.
+# Address space, neither memory nor disk: the most that one store can ever hold.
 _MAP_BYTES = 2**38
 # What LMDB's pages and keys take beside the vectors.
 _OVERHEAD = 1.1
@@ -91,7 +91,7 @@ class LayerStore:
     bilm : the biLM, in evaluation mode.
     root : folder of all stores.
     dtype : ``float16`` or ``float32``, of the numbers on disk.
-    max_bytes : what the stores in ``root`` may take together.
+    max_bytes : what the stores in ``root`` may take together, whoever fills them.
 
     Attributes
     ----------
@@ -152,7 +152,8 @@ class LayerStore:
         Raises
         ------
         StoreFullError
-            If it does not fit under ``max_bytes`` or on the disk; mostly said before anything is computed.
+            If it does not fit under ``max_bytes`` or on the disk. Said before anything is computed, or on the way if
+            others have taken the room meanwhile; what is written by then stays.
         InputError
             If the folder cannot be written.
         """
@@ -162,7 +163,7 @@ class LayerStore:
             if not estimate.num_new:
                 return estimate
             say(f"{estimate} in {self.folder}")
-            self._require_room(estimate)
+            self._require_room(estimate.num_bytes)
             # Sorted, so that a batch does not depend on the order in which the texts were read.
             keys = sorted(key for key, known in zip(texts, self._has(texts), strict=True) if not known)
             with torch.no_grad():
@@ -227,19 +228,21 @@ class LayerStore:
     def _estimate(self, texts: dict[bytes, Sequence[str]]) -> Estimate:
         known = self._has(texts)
         new = [len(text) + 2 for text, there in zip(texts.values(), known, strict=True) if not there]
-        num_bytes = int(_OVERHEAD * sum(new) * self._width * self.dtype.itemsize)
-        return Estimate(len(texts), len(new), sum(new), num_bytes)
+        return Estimate(len(texts), len(new), sum(new), self._num_bytes(sum(new)))
 
-    def _require_room(self, estimate: Estimate) -> None:
+    def _num_bytes(self, num_positions: int) -> int:
+        return int(_OVERHEAD * num_positions * self._width * self.dtype.itemsize)
+
+    def _require_room(self, num_bytes: int) -> None:
         taken = sum(file.stat().st_size for file in self.root.glob("*/data.mdb"))
-        if taken + estimate.num_bytes > self.max_bytes:
+        if taken + num_bytes > self.max_bytes:
             raise StoreFullError(
-                f"{_size(estimate.num_bytes)} are needed, {_size(taken)} are taken in {self.root}, and at most "
+                f"{_size(num_bytes)} are needed, {_size(taken)} are taken in {self.root}, and at most "
                 f"{_size(self.max_bytes)} may be"
             )
         free = shutil.disk_usage(self.folder).free
-        if estimate.num_bytes > free:
-            raise StoreFullError(f"{_size(estimate.num_bytes)} are needed, {_size(free)} are free at {self.folder}")
+        if num_bytes > free:
+            raise StoreFullError(f"{_size(num_bytes)} are needed, {_size(free)} are free at {self.folder}")
 
     def _compute(self, texts: dict[bytes, Sequence[str]]) -> None:
         size = self.bilm.options.max_characters_per_token
@@ -248,12 +251,20 @@ class LayerStore:
             ids[row, : len(text)] = words_to_array(text, size)
         device = self.bilm.markers.device
         packed = self._pack(self.bilm(torch.from_numpy(ids).to(device), keep_sentence_boundaries=True))
+        # Other stores may be filled at the same time: room that was there before may be taken.
+        with _locked(self.root / "writing.lock"):
+            self._require_room(self._num_bytes(sum(len(text) + 2 for text in texts.values())))
+            self._write({key: packed[row, : len(text) + 2] for row, (key, text) in enumerate(texts.items())})
+
+    def _write(self, vectors: dict[bytes, np.ndarray]) -> None:
         import lmdb
 
         try:
             with self._database().begin(write=True) as transaction:
-                for row, (key, text) in enumerate(texts.items()):
-                    transaction.put(key, packed[row, : len(text) + 2].tobytes())
+                for key, values in vectors.items():
+                    transaction.put(key, values.tobytes())
+        except lmdb.MapFullError as error:
+            raise StoreFullError(f"{self.folder} holds {_size(_MAP_BYTES)}, the most that one store can") from error
         except lmdb.Error as error:
             raise StoreFullError(f"the disk is full, or its quota used up, at {self.folder} ({error})") from error
 
@@ -289,17 +300,26 @@ class LayerStore:
     def _alone(self, say: Callable[[str], Any]) -> Iterator[None]:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            file = (self.folder / "filling.lock").open("w")
         except OSError as error:
             raise InputError(f"{self.folder}: the store of ELMo's layers cannot be written ({error}).") from error
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                say(f"another process fills {self.folder}; waiting for it")
-                fcntl.flock(file, fcntl.LOCK_EX)
-            # The lock goes with the file, also if the process is killed.
+        with _locked(self.folder / "filling.lock", lambda: say(f"another process fills {self.folder}; waiting for it")):
             yield
+
+
+@contextmanager
+def _locked(path: Path, when_waiting: Callable[[], Any] = lambda: None) -> Iterator[None]:
+    try:
+        file = path.open("w")
+    except OSError as error:
+        raise InputError(f"{path.parent}: the store of ELMo's layers cannot be written ({error}).") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            when_waiting()
+            fcntl.flock(file, fcntl.LOCK_EX)
+        # The lock goes with the file, also if the process is killed.
+        yield
 
 
 def _fingerprint(bilm: BiLM, dtype: str) -> str:

@@ -3,7 +3,9 @@
 import ast
 import difflib
 import logging
+import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -59,6 +61,33 @@ def one_sentence_for_mistakes(module: ModuleType) -> Iterator[None]:
                 raise
             _write_to_logs(sentence)
             end_with(sentence)
+
+    module.main = main  # type: ignore[attr-defined]
+
+
+@contextmanager
+def quiet_for_our_commands(module: ModuleType) -> Iterator[None]:
+    """
+    What: for this package's own commands (`allennlp score`, …) AllenNLP logs warnings and errors alone.
+
+    Where: commands/__init__.py, `main`.
+    Why: it logs what is registered and which plugins there are on standard error, where `score` has the official
+    programs' warnings, byte for byte. `ALLENNLP_LOG_LEVEL` or `ALLENNLP_DEBUG`, where set, have their way.
+    Until: AllenNLP logs to a file, or from WARNING on.
+    """
+    yield
+    run = module.main
+
+    @wraps(run)
+    def main(prog: str | None = None) -> None:
+        # here, since the commands are above the bridge
+        from elmo_tasks.commands.main import COMMANDS
+
+        ours = {command.name_in_allennlp for command in COMMANDS}
+        wanted = os.environ.get("ALLENNLP_LOG_LEVEL") or os.environ.get("ALLENNLP_DEBUG")
+        if sys.argv[1:] and sys.argv[1] in ours and not wanted:
+            logging.getLogger("allennlp").setLevel(logging.WARNING)
+        run(prog)
 
     module.main = main  # type: ignore[attr-defined]
 

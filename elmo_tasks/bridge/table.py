@@ -11,7 +11,7 @@ from types import ModuleType
 
 from elmo_tasks.bridge.archives import contained_extraction
 from elmo_tasks.bridge.construction import modern_unions
-from elmo_tasks.bridge.program import known_plugin, one_sentence_for_mistakes
+from elmo_tasks.bridge.program import known_plugin, one_sentence_for_mistakes, quiet_for_our_commands
 from elmo_tasks.bridge.stand_ins import adamw_stand_in, fairscale_stand_in, hub_stand_in, torchvision_stand_in
 from elmo_tasks.bridge.tokenizers import tokenizer_without_methods_as_options, tokenizer_without_model
 from elmo_tasks.bridge.training import numpy_scalars_in_states, plateau_without_verbose, weights_only_by_default
@@ -20,7 +20,7 @@ Fix = Callable[[ModuleType], AbstractContextManager[None]]
 
 FIXES: dict[str, tuple[Fix, ...]] = {
     "allennlp": (weights_only_by_default,),
-    "allennlp.commands": (one_sentence_for_mistakes,),
+    "allennlp.commands": (one_sentence_for_mistakes, quiet_for_our_commands),
     "allennlp.common.cached_transformers": (tokenizer_without_methods_as_options,),
     "allennlp.common.from_params": (modern_unions,),
     "allennlp.common.plugins": (known_plugin,),

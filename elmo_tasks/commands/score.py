@@ -62,7 +62,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _coref_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("key", help="documents with coreference in the last column: plain, .gz or .xz")
+    parser.add_argument(
+        "key",
+        help="documents with coreference in the last column: plain, .gz or .xz; or a folder of *gold_conll files",
+    )
     parser.add_argument("response", help="the same documents with the predicted clusters; - for standard input")
 
 
@@ -70,11 +73,24 @@ def _coref(args: argparse.Namespace) -> int:
     from elmo_tasks.scoring import coref, coref_files
 
     score, warnings = coref_files.score_lines(
-        _lines(args.key), _lines(args.response), _name(args.key), _name(args.response)
+        _key_lines(args.key), _lines(args.response), _name(args.key), _name(args.response)
     )
     _warn(warnings)
     print(json.dumps(coref.to_dict(score), indent=2) if args.json else coref.report(score))
     return 0
+
+
+def _key_lines(file: str) -> Iterator[tuple[int | str, str]]:
+    """The lines of a key with their numbers, or those of a folder's files with their places."""
+    if not Path(file).is_dir():
+        yield from _lines(file)
+        return
+    from elmo_tasks.formats.conll2012 import column_files
+    from elmo_tasks.formats.files import read_lines
+
+    for path in column_files(file):
+        for number, line in read_lines(path):
+            yield f"{path}:{number}", line
 
 
 def _ner_arguments(parser: argparse.ArgumentParser) -> None:
@@ -108,17 +124,17 @@ def _sst5(args: argparse.Namespace) -> int:
 
 
 def _snli_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("gold", type=Path, help="the official file, a JSON object a line: plain, .gz or .xz")
+    parser.add_argument("gold", help="the official file, a JSON object a line: plain, .gz, .xz, or -")
     parser.add_argument("predictions", help='an object with "pairID" and "label" a line; - for standard input')
 
 
 def _snli(args: argparse.Namespace) -> int:
-    from elmo_tasks.formats.snli import read_pairs, read_predictions
+    from elmo_tasks.formats.snli import pairs_of_lines, read_predictions
     from elmo_tasks.scoring.accuracy import compare_by_name
 
-    gold = {pair.pair_id: pair.label for pair in read_pairs(args.gold)}
+    gold = {pair.pair_id: pair.label for pair in pairs_of_lines(_lines(args.gold), _name(args.gold))}
     predicted = read_predictions(_lines(args.predictions), _name(args.predictions))
-    score, warnings = compare_by_name(gold, predicted, str(args.gold), _name(args.predictions))
+    score, warnings = compare_by_name(gold, predicted, _name(args.gold), _name(args.predictions))
     _warn(warnings)
     print(json.dumps(score.to_dict(), indent=2) if args.json else score.accuracy)
     return 0
@@ -146,7 +162,7 @@ def _srl_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "gold",
         help="lemmas of predicates, a column of arguments for each: plain, .gz or .xz; or a file in CoNLL-2012's "
-        "columns (*.gold_conll)",
+        "columns (*gold_conll), or a folder of such",
     )
     parser.add_argument("predictions", help="the same rows with the predicted arguments; - for standard input")
 
@@ -162,15 +178,17 @@ def _srl(args: argparse.Namespace) -> int:
     return 0
 
 
-def _gold_props(file: str) -> Iterator[tuple[int, bytes]]:
-    """The lines of a gold file, or those that a file in CoNLL-2012's columns makes."""
+def _gold_props(file: str) -> Iterator[tuple[int | str, bytes]]:
+    """The lines of a gold file, or those that a file or folder in CoNLL-2012's columns makes, with their places."""
     from elmo_tasks.formats.conll2012 import SUFFIXES
 
-    if not file.endswith(SUFFIXES):
-        return _byte_lines(file)
-    from elmo_tasks.formats.props import gold_propositions, props_lines
+    if not file.endswith(SUFFIXES) and not Path(file).is_dir():
+        yield from _byte_lines(file)
+        return
+    from elmo_tasks.formats.props import gold_lines
 
-    return enumerate((line.encode() for line in props_lines(gold_propositions(file))), start=1)
+    for place, line in gold_lines(file):
+        yield place, line.encode()
 
 
 def _json_object(file: str) -> tuple[dict[str, Any], list[str]]:

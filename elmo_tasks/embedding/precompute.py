@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from allennlp.data import DataLoader, Field
+from allennlp.data import DataLoader, Field, Instance
 from allennlp.data.fields import ListField, TextField
 from torch import nn
 
@@ -31,15 +31,25 @@ def fill_stores(model: nn.Module, loaders: Iterable[DataLoader | None]) -> None:
 
 def _texts(loaders: Iterable[DataLoader], max_characters_per_token: int) -> Iterator[list[str]]:
     for loader in loaders:
-        for instance in loader.iter_instances():
-            for field in instance.fields.values():
-                for text in _text_fields(field):
-                    for indexer in (text._token_indexers or {}).values():
-                        if (
-                            isinstance(indexer, BiLMCharacterIndexer)
-                            and indexer.max_characters_per_token == max_characters_per_token
-                        ):
-                            yield indexer.words(text.tokens)
+        yield from bilm_texts(loader.iter_instances(), max_characters_per_token)
+
+
+def bilm_texts(instances: Iterable[Instance], max_characters_per_token: int | None = None) -> Iterator[list[str]]:
+    """
+    The texts of instances as a biLM reads them: the words of each text that has the indexer ``bilm_characters``.
+
+    Parameters
+    ----------
+    max_characters_per_token : of the indexers to be asked, all of them by default.
+    """
+    for instance in instances:
+        for field in instance.fields.values():
+            for text in _text_fields(field):
+                for indexer in (text._token_indexers or {}).values():
+                    if not isinstance(indexer, BiLMCharacterIndexer):
+                        continue
+                    if max_characters_per_token in (None, indexer.max_characters_per_token):
+                        yield indexer.words(text.tokens)
 
 
 def _text_fields(field: Field[Any]) -> Iterator[TextField]:

@@ -12,6 +12,10 @@ from elmo_tasks.formats.tags import Span, TagError, decode
 _NUM_COLUMNS = 4
 _WORD, _ENTITY = 0, 3
 _DOCUMENT = "-DOCSTART-"
+_EXPECTED = "expected rows of word, part of speech, chunk and entity tag"
+
+# Sentences of the words 1, 2, 3, … are an index column where the longest has so many.
+_TELLING_LENGTH = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ def read_sentences(path: str | Path, scheme: str = "IOB1") -> Iterator[Sentence]
     ------
     InputError
         With file and line: a row of more or fewer than four columns, a tag that cannot stand where it does, bytes that
-        are not UTF-8; or a file without any sentence.
+        are not UTF-8; or a file without any sentence, or (at its end) one with indices in the place of the words.
     """
     for document, rows in _sentences(path):
         try:
@@ -71,8 +75,20 @@ def read_words(path: str | Path) -> Iterator[tuple[int, list[str]]]:
 
 def _sentences(path: str | Path) -> Iterator[tuple[int, list[Row]]]:
     """Each sentence's document and rows."""
+    longest, only_indices = 0, True
+    for document, rows in _runs(path):
+        longest = max(longest, len(rows))
+        only_indices = only_indices and all(row.columns[_WORD] == str(place) for place, row in enumerate(rows, 1))
+        yield document, rows
+    if not longest:
+        raise InputError(f"{path}: no sentence in this file; {_EXPECTED}.")
+    if only_indices and longest >= _TELLING_LENGTH:
+        raise InputError(f"{path}: the first column counts the words of each sentence; {_EXPECTED}.")
+
+
+def _runs(path: str | Path) -> Iterator[tuple[int, list[Row]]]:
+    """The rows between blank lines and documents' beginnings, with their document."""
     document = -1
-    empty = True
     for block in read_blocks(path, _NUM_COLUMNS):
         rows: list[Row] = []
         for row in block:
@@ -80,14 +96,8 @@ def _sentences(path: str | Path) -> Iterator[tuple[int, list[Row]]]:
                 rows.append(row)
                 continue
             if rows:
-                empty = False
                 yield document, rows
             rows = []
             document += 1
         if rows:
-            empty = False
             yield document, rows
-    if empty:
-        raise InputError(
-            f"{path}: no sentence in this file; expected rows of word, part of speech, chunk and entity tag."
-        )

@@ -51,7 +51,7 @@ class Proposition:
     ----------
     predicate : the row with lemma and frameset. The span of the verb can begin before it and even lie elsewhere.
     lemma, frameset : as they stand there, ``kill`` and ``01``.
-    arguments : their spans in order, exactly one :data:`VERB` among them; labels with their ``C-`` and ``R-``.
+    arguments : their spans in order, one :data:`VERB` among them at most; labels with their ``C-`` and ``R-``.
     """
 
     predicate: int
@@ -71,6 +71,7 @@ class Sentence:
     words, pos, parse, lemmas, framesets, senses, speakers : one cell a token, as it stands in the file.
     entities : named entities, in order.
     propositions : one for each predicate, in order of their rows.
+    without_verb : those whose column has no :data:`VERB`, which are not among the former.
     mentions : of coreference, each labelled with the number of its cluster, in order of start and end.
     """
 
@@ -84,6 +85,7 @@ class Sentence:
     speakers: tuple[str, ...]
     entities: tuple[Span, ...]
     propositions: tuple[Proposition, ...]
+    without_verb: tuple[Proposition, ...]
     mentions: tuple[Span, ...]
 
 
@@ -161,12 +163,12 @@ def read_documents(path: str | Path) -> Iterator[Document]:
     ------
     InputError
         With file and line, for everything that is not in the format: brackets of any column that do not match, a
-        mention that leaves its sentence, a predicate's column with no :data:`VERB` or with two, a row of another number
-        of columns, a blank line that is missing, more or fewer predicates than columns for them, a document that has no
+        mention that leaves its sentence, a predicate's column with two :data:`VERB`, a row of another number of
+        columns, a blank line that is missing, more or fewer predicates than columns for them, a document that has no
         end or stands twice, bytes that are not UTF-8, damaged compression; a file or folder without any document.
     """
     seen: dict[tuple[str, int], str] = {}
-    for file in _files(Path(path).expanduser()):
+    for file in column_files(path):
         for line, lines in _split(file):
             document = _document(file, line, lines)
             where = seen.setdefault((document.id, document.part), f"{file}:{line}")
@@ -216,7 +218,16 @@ def write_documents(path: str | Path, documents: Iterable[Document]) -> None:
             handle.writelines(f"{line}\n" for line in document.lines)
 
 
-def _files(path: Path) -> list[Path]:
+def column_files(path: str | Path) -> list[Path]:
+    """
+    The file, or the files of a folder that are read, in their order.
+
+    Raises
+    ------
+    InputError
+        If there is none in the folder.
+    """
+    path = Path(path).expanduser()
     if not path.is_dir():
         return [path]
     files = sorted(file for file in path.rglob("*") if file.is_file())
@@ -288,18 +299,20 @@ def _sentence(rows: list[str], file: Path, line: int, name: str, part: int) -> S
     decoded(_PARSE, "parse", check_nested)
     predicates = [row for row, frameset in enumerate(columns[_FRAMESET]) if frameset != NOTHING]
     _check_predicates(predicates, columns, file, line)
-    propositions = []
+    propositions: list[Proposition] = []
+    without_verb: list[Proposition] = []
     for column, predicate in enumerate(predicates, start=_FIRST_PREDICATE):
         lemma = columns[_LEMMA][predicate]
         what = f"predicate {lemma!r} of word {predicate}"
         arguments = decoded(column, what, decode_flat)
         verbs = [argument for argument in arguments if argument.label == VERB]
-        if len(verbs) != 1:
+        if len(verbs) > 1:
             raise InputError(
-                f"{file}:{line + (verbs[1].start if verbs else predicate)}: column {column + 1} ({what}): found "
-                f"{len(verbs)} spans of {VERB!r}, expected exactly one."
+                f"{file}:{line + verbs[1].start}: column {column + 1} ({what}): found {len(verbs)} spans of {VERB!r}, "
+                "expected exactly one."
             )
-        propositions.append(Proposition(predicate, lemma, columns[_FRAMESET][predicate], tuple(arguments)))
+        proposition = Proposition(predicate, lemma, columns[_FRAMESET][predicate], tuple(arguments))
+        (propositions if verbs else without_verb).append(proposition)
     return Sentence(
         line,
         words=columns[_WORD],
@@ -311,6 +324,7 @@ def _sentence(rows: list[str], file: Path, line: int, name: str, part: int) -> S
         speakers=columns[_SPEAKER],
         entities=tuple(decoded(_ENTITY, "named entity", decode_flat)),
         propositions=tuple(propositions),
+        without_verb=tuple(without_verb),
         mentions=tuple(decoded(len(columns) - 1, "coreference", decode_mentions)),
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from elmo_tasks.formats.brackets import encode_flat
-from elmo_tasks.formats.conll2012 import NOTHING, Proposition, read_documents
+from elmo_tasks.formats.conll2012 import NOTHING, Proposition, Sentence, read_documents
 from elmo_tasks.formats.files import open_to_write
 
 
@@ -53,6 +53,8 @@ def gold_propositions(path: str | Path) -> Iterator[tuple[int, Sequence[Proposit
     """
     Number of tokens and propositions of every sentence of a file or folder in CoNLL-2012's columns.
 
+    Those without a verb are among them: srl-eval.pl counts their arguments too.
+
     Raises
     ------
     InputError
@@ -60,7 +62,26 @@ def gold_propositions(path: str | Path) -> Iterator[tuple[int, Sequence[Proposit
     """
     for document in read_documents(path):
         for sentence in document.sentences:
-            yield len(sentence.words), sentence.propositions
+            yield _gold(sentence)
+
+
+def gold_lines(path: str | Path) -> Iterator[tuple[str, str]]:
+    """
+    The lines that :func:`props_lines` makes of :func:`gold_propositions`, each with its place, ``FILE:LINE``.
+
+    Raises
+    ------
+    InputError
+        As :func:`~elmo_tasks.formats.conll2012.read_documents` does.
+    """
+    for document in read_documents(path):
+        for sentence in document.sentences:
+            for line, row in enumerate(props_lines([_gold(sentence)]), start=sentence.line):
+                yield f"{document.file}:{line}", row
+
+
+def _gold(sentence: Sentence) -> tuple[int, Sequence[Proposition]]:
+    return len(sentence.words), sentence.propositions + sentence.without_verb
 
 
 def _columns(num_tokens: int, propositions: Sequence[Proposition]) -> list[list[str]]:

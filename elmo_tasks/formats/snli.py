@@ -37,9 +37,20 @@ class Pair:
     label: str | None
 
 
-def read_pairs(path: str | Path) -> Iterator[Pair]:
+def read_pairs(path: str | Path, read_labels: bool = True) -> Iterator[Pair]:
+    """The pairs of a file, plain or compressed; parameters and errors are those of :func:`pairs_of_lines`."""
+    return pairs_of_lines(read_lines(path), str(path), read_labels)
+
+
+def pairs_of_lines(lines: Iterable[tuple[int, str]], source: str, read_labels: bool = True) -> Iterator[Pair]:
     """
-    The pairs of a file, plain or compressed, those without a label among them.
+    The pairs that stand one a line, those without a label among them.
+
+    Parameters
+    ----------
+    lines : pairs of line number and line.
+    source : what messages call the file.
+    read_labels : `False` takes no notice of `gold_label`, which may then be missing: no pair has a label.
 
     Raises
     ------
@@ -47,13 +58,13 @@ def read_pairs(path: str | Path) -> Iterator[Pair]:
         With file and line: what is not a JSON object, a field that is missing or of another kind, an unknown label, an
         empty sentence, a blank line between others, a `pairID` that stands twice; or a file without any pair.
     """
-    lines: dict[str, int] = {}
-    for number, record in _records(read_lines(path), str(path)):
-        where = f"{path}:{number}"
-        label = member(record, "gold_label", str, where)
+    first_lines: dict[str, int] = {}
+    for number, record in _records(lines, source):
+        where = f"{source}:{number}"
+        label = member(record, "gold_label", str, where) if read_labels else NO_LABEL
         if label != NO_LABEL:
             _check_label(label, "gold_label", (*LABELS, NO_LABEL), where)
-        pair_id = _pair_id(record, lines, number, where)
+        pair_id = _pair_id(record, first_lines, number, where)
         yield Pair(
             number,
             pair_id,
@@ -63,8 +74,8 @@ def read_pairs(path: str | Path) -> Iterator[Pair]:
             _parse(record, "sentence2_binary_parse", where),
             None if label == NO_LABEL else label,
         )
-    if not lines:
-        raise InputError(f"{path}: the file is empty, expected one sentence pair a line, each a JSON object.")
+    if not first_lines:
+        raise InputError(f"{source}: the file is empty, expected one sentence pair a line, each a JSON object.")
 
 
 def read_predictions(lines: Iterable[tuple[int, str]], source: str) -> dict[str, str]:
@@ -79,7 +90,7 @@ def read_predictions(lines: Iterable[tuple[int, str]], source: str) -> dict[str,
     Raises
     ------
     InputError
-        With file and line, for what :func:`read_pairs` refuses; no label is :data:`NO_LABEL` here.
+        With file and line, for what :func:`pairs_of_lines` refuses; no label is :data:`NO_LABEL` here.
     """
     found: dict[str, str] = {}
     first_lines: dict[str, int] = {}

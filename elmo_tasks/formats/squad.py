@@ -67,13 +67,13 @@ class Dataset:
     articles: tuple[Article, ...]
 
 
-def read_dataset(path: str | Path, answers_needed: bool = True) -> Dataset:
+def read_dataset(path: str | Path, read_answers: bool = True) -> Dataset:
     """
     A file in the official layout, plain or compressed. Keys that SQuAD 1.1 does not have are ignored.
 
     Parameters
     ----------
-    answers_needed : whether a question without an answer is an error.
+    read_answers : `False` takes no notice of answers, which may then be missing: no question has any.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def read_dataset(path: str | Path, answers_needed: bool = True) -> Dataset:
         Naming the file and the place in it: what is not JSON or not in that layout, an empty context, question or
         answer, an answer that does not stand at its offset, an id that stands twice; or a file without any question.
     """
-    return _Reader(str(path), answers_needed).dataset(read_object(read_lines(path), str(path)))
+    return _Reader(str(path), read_answers).dataset(read_object(read_lines(path), str(path)))
 
 
 def read_object(
@@ -120,9 +120,9 @@ def write_predictions(path: str | Path, answers: Mapping[str, str]) -> None:
 class _Reader:
     """Checks the parts of a document, and keeps the place of every question's id."""
 
-    def __init__(self, path: str, answers_needed: bool) -> None:
+    def __init__(self, path: str, read_answers: bool) -> None:
         self._path = path
-        self._answers_needed = answers_needed
+        self._read_answers = read_answers
         self._places: dict[str, str] = {}
 
     def dataset(self, document: Any) -> Dataset:
@@ -154,19 +154,20 @@ class _Reader:
             raise InputError(f"{where}: {self._places[question_id]} has the same id; every question needs its own.")
         self._places[question_id] = place
         text = _text(record, "question", where)
+        answers = self._answers(record, where, context) if self._read_answers else ()
+        return Question(question_id, text, answers)
+
+    @staticmethod
+    def _answers(record: Any, where: str, context: str) -> tuple[Answer, ...]:
         answers = member(record, "answers", list, where)
-        if self._answers_needed and not answers:
+        if not answers:
             raise InputError(
                 f"{where}: SQuAD 2.0 marks this question as unanswerable, expected one with an answer; remove such "
                 "questions."
                 if record.get("is_impossible") is True
                 else f"{where}: there is no answer, expected at least one."
             )
-        return Question(
-            question_id,
-            text,
-            tuple(_answer(each, f"{where}: answers[{n}]", context) for n, each in enumerate(answers)),
-        )
+        return tuple(_answer(each, f"{where}: answers[{n}]", context) for n, each in enumerate(answers))
 
 
 def _text(record: Any, key: str, where: str) -> str:

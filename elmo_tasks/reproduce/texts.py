@@ -2,17 +2,15 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from allennlp.common import Params
 from allennlp.common.plugins import import_plugins
-from allennlp.data import DatasetReader, Instance
+from allennlp.data import DatasetReader
 
 from elmo_tasks.bilm.writing import make_folder, written_aside
-from elmo_tasks.embedding.indexer import BiLMCharacterIndexer
-from elmo_tasks.embedding.precompute import _text_fields
+from elmo_tasks.embedding.precompute import bilm_texts
 from elmo_tasks.errors import InputError
 from elmo_tasks.reproduce.identity import evaluate_config
 from elmo_tasks.reproduce.profile import publish
@@ -54,7 +52,8 @@ def write_texts(config_file: Path, output: Path, split: str = "train", overrides
     if described is None:
         raise InputError(f"{config_file}: has no dataset_reader.")
     make_folder(output.parent)
-    texts = dict.fromkeys(_texts(DatasetReader.from_params(Params(described)).read(path)))
+    instances = DatasetReader.from_params(Params(described)).read(path)
+    texts = dict.fromkeys(" ".join(" ".join(words).split()) for words in bilm_texts(instances))
     texts.pop("", None)
     if not texts:
         raise InputError(
@@ -65,15 +64,6 @@ def write_texts(config_file: Path, output: Path, split: str = "train", overrides
         aside.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8", newline="\n")
     tokens = sum(text.count(" ") + 1 for text in texts)
     return f"{output}: {len(texts):,} different texts, {tokens:,} tokens"
-
-
-def _texts(instances: Iterable[Instance]) -> Iterator[str]:
-    for instance in instances:
-        for field in instance.fields.values():
-            for text in _text_fields(field):
-                for indexer in (text.token_indexers or {}).values():
-                    if isinstance(indexer, BiLMCharacterIndexer):
-                        yield " ".join(" ".join(indexer.words(text.tokens)).split())
 
 
 def _parsed(overrides: str | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from elmo_tasks.errors import InputError
 from elmo_tasks.scoring.coref import CorefScore, CorefScorer
+from elmo_tasks.scoring.places import Line, place
 from elmo_tasks.scoring.refusal import RefusalError
 
 MAX_REPEATED = 10
@@ -46,17 +47,17 @@ class Document:
     name
         All that stands behind `#begin document `.
     line
-        Where it begins in the file, from 1.
+        Where it begins.
     clusters
         In the order of their first brackets; their mentions in the order of their ends.
     rows
-        The number of each row's line.
+        Each row's line.
     """
 
     name: str
-    line: int
+    line: Line
     clusters: list[list[Mention]] = field(default_factory=list)
-    rows: list[int] = field(default_factory=list)
+    rows: list[Line] = field(default_factory=list)
 
 
 class _Notes:
@@ -66,7 +67,7 @@ class _Notes:
         self._source = source
         self._kinds: dict[str, tuple[int, str]] = {}
 
-    def add(self, kind: str, line: int, shown: str = "") -> None:
+    def add(self, kind: str, line: Line, shown: str = "") -> None:
         number, first = self._kinds.get(kind, (0, f"line {line}" + (f" ({shown[:60]!r})" if shown else "")))
         self._kinds[kind] = number + 1, first
 
@@ -75,7 +76,7 @@ class _Notes:
 
 
 def score_lines(
-    key: Iterable[tuple[int, str]], response: Iterable[tuple[int, str]], key_source: str, response_source: str
+    key: Iterable[tuple[Line, str]], response: Iterable[tuple[Line, str]], key_source: str, response_source: str
 ) -> tuple[CorefScore, list[str]]:
     """
     Scores the documents of a key; those that the response lacks have no mention there.
@@ -83,7 +84,7 @@ def score_lines(
     Parameters
     ----------
     key, response
-        Pairs of line number and line.
+        Pairs of line number and line; from several files of its place, `FILE:LINE`, and line.
     key_source, response_source
         What messages call the files.
 
@@ -106,11 +107,13 @@ def score_lines(
     key_notes, response_notes = _Notes(key_source), _Notes(response_source)
     scorer = CorefScorer()
     num_repeated = 0
+    lacking: set[str] = set()
     for document in key_documents.values():
         answer = response_documents.pop(document.name, None)
         if answer is None:
-            lacking = f"documents that {response_source} does not have, whose mentions count as missed"
-            key_notes.add(lacking, document.line, document.name)
+            missed = f"documents that {response_source} does not have, whose mentions count as missed"
+            key_notes.add(missed, document.line, document.name)
+            lacking.add(_loosely(document.name))
             answer = Document(document.name, 0)
         elif len(answer.rows) != len(document.rows):
             other = f"documents with another number of rows than in {key_source}, by which mentions are compared"
@@ -120,24 +123,27 @@ def score_lines(
             line = answer.rows[mention.start]
             if num_repeated > MAX_REPEATED:
                 raise RefusalError(
-                    f"{response_source}:{line}: Found too many repeated mentions (> {MAX_REPEATED}) in the response, "
-                    "so refusing to score. Please fix the output: expected each span in one cluster, once."
+                    f"{place(response_source, line)}: Found too many repeated mentions (> {MAX_REPEATED}) in the "
+                    "response, so refusing to score. Please fix the output: expected each span in one cluster, once."
                 )
             response_notes.add("mentions of the key that stand here more than once, of which one counts", line)
     for answer in response_documents.values():
         response_notes.add(f"documents that {key_source} does not have, which do not count", answer.line, answer.name)
+        if _loosely(answer.name) in lacking:
+            near = f"names that differ in blanks or noughts alone from one of {key_source}, which makes them others"
+            response_notes.add(near, answer.line, answer.name)
     warnings += key_notes.sentences() + response_notes.sentences()
     return scorer.score(), warnings
 
 
-def read_documents(lines: Iterable[tuple[int, str]], source: str) -> tuple[dict[str, Document], list[str]]:
+def read_documents(lines: Iterable[tuple[Line, str]], source: str) -> tuple[dict[str, Document], list[str]]:
     """
     The documents of a file by name; of two with one name the last.
 
     Parameters
     ----------
     lines
-        Pairs of line number and line.
+        As for `score_lines`.
     source
         What messages call the file.
 
@@ -155,15 +161,15 @@ def read_documents(lines: Iterable[tuple[int, str]], source: str) -> tuple[dict[
     """
     documents: dict[str, Document] = {}
     notes = _Notes(source)
-    number = 0
+    number: Line = 0
     open_document: _OpenDocument | None = None
     for number, line in lines:
         begin = _BEGIN.fullmatch(line.removesuffix("\r"))
         if begin:
             if open_document:
                 raise InputError(
-                    f"{source}:{number}: a document begins, but that of line {open_document.line} has no end; expected "
-                    "'#end document' before this line."
+                    f"{place(source, number)}: a document begins, but that of line {open_document.line} has no end; "
+                    "expected '#end document' before this line."
                 )
             open_document = _OpenDocument(begin[1], number, source, notes)
         elif open_document is None:
@@ -179,18 +185,23 @@ def read_documents(lines: Iterable[tuple[int, str]], source: str) -> tuple[dict[
             open_document.add_line(number, line.strip(_BLANKS))
     if open_document:
         raise InputError(
-            f"{source}:{open_document.line}: this document has no end; expected '#end document' at the latest in line "
-            f"{number}."
+            f"{place(source, open_document.line)}: this document has no end; expected '#end document' at the latest in "
+            f"line {number}."
         )
     if not documents:
         raise InputError(f"{source}: there is no document in this file, expected {_EXPECTED}.")
     return documents, notes.sentences()
 
 
+def _loosely(name: str) -> str:
+    """A document's name without its blanks and the noughts that its part's number begins with."""
+    return re.sub("part0*", "part", "".join(name.split()))
+
+
 class _OpenDocument:
     """A document of which rows are still to come."""
 
-    def __init__(self, name: str, line: int, source: str, notes: _Notes) -> None:
+    def __init__(self, name: str, line: Line, source: str, notes: _Notes) -> None:
         self.line = line
         self._document = Document(name, line)
         self._source = source
@@ -200,7 +211,7 @@ class _OpenDocument:
         # For each cluster's number in the file its mentions, and the rows at which others have begun.
         self._clusters: dict[str, tuple[list[Mention], list[int]]] = {}
 
-    def add_line(self, number: int, text: str) -> None:
+    def add_line(self, number: Line, text: str) -> None:
         if not text:
             self._sentence += 1
             return
@@ -228,7 +239,7 @@ class _OpenDocument:
             if not begun:
                 index = list(self._clusters).index(cluster)
                 raise RefusalError(
-                    f"{self._source}:{number}: Detected the end of a mention [{cluster}]({index}) without begin "
+                    f"{place(self._source, number)}: Detected the end of a mention [{cluster}]({index}) without begin "
                     f"(?,{row}); expected '({cluster}' before it, in the same document."
                 )
             mention = Mention(begun.pop(), row)
@@ -239,10 +250,10 @@ class _OpenDocument:
     def end(self) -> Document:
         for cluster, (mentions, begun) in self._clusters.items():
             if begun:
+                where = place(self._source, self._document.rows[begun[-1]])
                 raise RefusalError(
-                    f"{self._source}:{self._document.rows[begun[-1]]}: Error: some mentions in the document do not "
-                    f"close; the one that '({cluster}' begins here is the first, expected '{cluster})' before the end "
-                    "of the document."
+                    f"{where}: Error: some mentions in the document do not close; the one that '({cluster}' begins "
+                    f"here is the first, expected '{cluster})' before the end of the document."
                 )
             self._document.clusters.append(mentions)
         return self._document

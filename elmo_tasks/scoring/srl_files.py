@@ -4,6 +4,7 @@ Files of predicates and arguments in the columns of CoNLL-2005, scored as `srl-e
 `score_lines` scores two files, `arguments` decodes a column of brackets.
 """
 
+import codecs
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 from elmo_tasks.errors import InputError
 from elmo_tasks.scoring.latin1 import shown
+from elmo_tasks.scoring.places import Line, place
 from elmo_tasks.scoring.refusal import RefusalError
 from elmo_tasks.scoring.srl import Argument, Phrase, RoleScore, RoleScorer, join_pieces
 
@@ -23,16 +25,17 @@ _OPENING = re.compile(r"\(((?:\\\*|[^*(])+)")
 _CLOSING = re.compile(r"([^)]*)\)")
 # What is false in the script's language: closing brackets with these names match any opening one.
 _NO_NAME = frozenset({"", "0"})
+_CONLL_2012 = b"#begin document"
 _DIES = "phrase_set->load_SE_tagging: "
 
 # Line and cells of each row of a sentence.
-_Rows = list[tuple[int, list[bytes]]]
+_Rows = list[tuple[Line, list[bytes]]]
 # Lemma and arguments of each predicate of a sentence, by its row.
 _Propositions = dict[int, tuple[str, list[Argument]]]
 
 
 class _Cell(NamedTuple):
-    line: int
+    line: Line
     text: str
 
 
@@ -94,8 +97,8 @@ def arguments(column: Sequence[str]) -> list[Argument]:
 
 
 def score_lines(
-    gold: Iterable[tuple[int, bytes]],
-    predicted: Iterable[tuple[int, bytes]],
+    gold: Iterable[tuple[Line, bytes]],
+    predicted: Iterable[tuple[Line, bytes]],
     gold_source: str = "gold",
     predicted_source: str = "standard input",
 ) -> tuple[RoleScore, list[str]]:
@@ -109,7 +112,7 @@ def score_lines(
     Parameters
     ----------
     gold, predicted
-        Pairs of line number and line.
+        Pairs of line number and line; of gold from several files of its place, `FILE:LINE`, and line.
     gold_source, predicted_source
         What messages call the files.
 
@@ -123,16 +126,16 @@ def score_lines(
     RefusalError
         Where the script ends: brackets that do not match, sentences of two lengths, predictions that end too early.
     InputError
-        If one of the two has no line at all.
+        If one of the two has no line at all, or is in CoNLL-2012's columns.
     """
-    gold = _not_empty(gold, gold_source)
-    predicted = _not_empty(predicted, predicted_source)
     scorer = RoleScorer()
     doubts = _Doubts()
+    gold = _begun(gold, gold_source, doubts)
+    predicted = _begun(predicted, predicted_source, doubts)
     predicted_sentences = _sentences(predicted)
     for number, gold_rows in enumerate(_sentences(gold)):
         propositions = _propositions(gold_rows, gold_source, doubts)
-        where = f"{gold_source}:{gold_rows[0][0]}"
+        where = place(gold_source, gold_rows[0][0])
         rows = next(predicted_sentences, None)
         if rows is None:
             raise RefusalError(
@@ -141,11 +144,12 @@ def score_lines(
             )
         if len(rows) != len(gold_rows):
             raise RefusalError(
-                f"{predicted_source}:{rows[0][0]}: ERROR : sentence {number} : gold and pred sentences do not align "
-                f"correctly! This one has {len(rows)} rows, that of {where} has {len(gold_rows)}."
+                f"{place(predicted_source, rows[0][0])}: ERROR : sentence {number} : gold and pred sentences do not "
+                f"align correctly! This one has {len(rows)} rows, that of {where} has {len(gold_rows)}; is a blank "
+                f"line missing in {predicted_source if len(rows) > len(gold_rows) else gold_source}?"
             )
         predictions = _propositions(rows, predicted_source, doubts)
-        places = [f"{predicted_source}:{line}" for line, _ in rows]
+        places = [place(predicted_source, line) for line, _ in rows]
         scorer.add_sentence(_pairs(propositions, predictions, places, doubts))
     for lines, source, why in (
         (gold, gold_source, "a blank line that ends no sentence ends the file for the script"),
@@ -153,7 +157,7 @@ def score_lines(
     ):
         following = next((number for number, line in lines if line.split()), None)
         if following:
-            doubts.add(f"{source}:{following}", f"from here on nothing counts, because {why}")
+            doubts.add(place(source, following), f"from here on nothing counts, because {why}")
     return scorer.score(), list(doubts)
 
 
@@ -164,25 +168,38 @@ class _Doubts:
         self._first: dict[str, str] = {}
         self._counts: Counter[str] = Counter()
 
-    def add(self, place: str, kind: str) -> None:
-        self._first.setdefault(kind, place)
+    def add(self, where: str, kind: str) -> None:
+        self._first.setdefault(kind, where)
         self._counts[kind] += 1
 
     def __iter__(self) -> Iterator[str]:
-        for kind, place in self._first.items():
+        for kind, first in self._first.items():
             count = self._counts[kind]
-            yield f"{place}: {kind}{f' (the first of {count})' if count > 1 else ''}."
+            yield f"{first}: {kind}{f' (the first of {count})' if count > 1 else ''}."
 
 
-def _not_empty(lines: Iterable[tuple[int, bytes]], source: str) -> Iterator[tuple[int, bytes]]:
+def _begun(lines: Iterable[tuple[Line, bytes]], source: str, doubts: _Doubts) -> Iterator[tuple[Line, bytes]]:
+    """The lines, of which the first was looked at."""
     lines = iter(lines)
     first = next(lines, None)
     if first is None:
         raise InputError(f"{source}: the file is empty, expected a token a line: lemma or -, then columns of brackets.")
+    if first[1].startswith(_CONLL_2012):
+        raise InputError(
+            f"{place(source, first[0])}: {shown(first[1].strip().decode('latin-1'))} begins a file in CoNLL-2012's "
+            "columns, expected a token a line: lemma or -, then columns of brackets; gold in CoNLL-2012's columns has "
+            "a name that ends in gold_conll, gold_conll.gz or gold_conll.xz."
+        )
+    if first[1].startswith(codecs.BOM_UTF8):
+        doubts.add(
+            place(source, first[0]),
+            "the file starts with a byte order mark, which the script takes for a part of the first cell; save it "
+            "without one",
+        )
     return chain([first], lines)
 
 
-def _sentences(lines: Iterator[tuple[int, bytes]]) -> Iterator[_Rows]:
+def _sentences(lines: Iterator[tuple[Line, bytes]]) -> Iterator[_Rows]:
     """The rows of each sentence, up to the first blank line that ends none."""
     rows: _Rows = []
     for number, line in lines:
@@ -221,7 +238,7 @@ def _propositions(rows: _Rows, source: str, doubts: _Doubts) -> _Propositions:
     columns: list[list[_Cell]] = []
     for number, cells in rows:
         if len(cells) != len(rows[0][1]):
-            doubts.add(f"{source}:{number}", "a row of another number of columns than its sentence's first")
+            doubts.add(place(source, number), "a row of another number of columns than its sentence's first")
         for column, cell in enumerate(cells):
             if column == len(columns):
                 columns.append([])
@@ -233,13 +250,13 @@ def _propositions(rows: _Rows, source: str, doubts: _Doubts) -> _Propositions:
             continue
         column_cells = next(remaining, None)
         if column_cells is None:
-            doubts.add(f"{source}:{lemma.line}", "there is no column for this predicate, which has no arguments then")
+            doubts.add(place(source, lemma.line), "there is no column for this predicate, which has no arguments then")
             propositions[row] = lemma.text, []
         else:
             propositions[row] = lemma.text, _arguments(column_cells, lemma, source)
     surplus = next(remaining, None)
     if surplus:
-        doubts.add(f"{source}:{surplus[0].line}", "more columns than predicates, those at the end do not count")
+        doubts.add(place(source, surplus[0].line), "more columns than predicates, those at the end do not count")
     return propositions
 
 
@@ -248,6 +265,6 @@ def _arguments(column: list[_Cell], lemma: _Cell, source: str) -> list[Argument]
         return arguments([cell.text for cell in column])
     except BracketError as error:
         raise RefusalError(
-            f"{source}:{column[error.position].line}: {error}; expected '*', '(A0*', '*)' or '(A0*)', with brackets "
-            f"that match, in the column of {shown(lemma.text)}, the predicate of line {lemma.line}."
+            f"{place(source, column[error.position].line)}: {error}; expected '*', '(A0*', '*)' or '(A0*)', with "
+            f"brackets that match, in the column of {shown(lemma.text)}, the predicate of line {lemma.line}."
         ) from None

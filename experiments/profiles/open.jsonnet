@@ -47,7 +47,8 @@ local models = repository + 'models/open/';
              + '(xz-compress eng.train, eng.testa and eng.testb).',
     },
     squad: {
-      // the official training file is not to be had as such: 59 of its articles, with ids of our own
+      // 59 of the 442 articles of the training file, read back from the publisher's pages, with ids of our own; all 442
+      // are in open-squad-full.jsonnet, and the official file is to be had from its publisher
       train: $.tasks.squad.dev { articles: '0:50', questions: '4000' },
       // other articles of the same file, so that no test question chooses the epoch
       dev: { file: data + '/data/squad/train-v1.1.subset12k.json.xz', articles: '50:59', questions: '1000', seed: '13' },

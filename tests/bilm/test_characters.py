@@ -88,7 +88,7 @@ def test_a_sentence_that_is_no_list_of_words() -> None:
     [
         ("``", '"'), ("''", '"'), ("-LRB-", "("), ("-RRB-", ")"), ("-LSB-", "["), ("-RSB-", "]"), ("-LCB-", "{"),
         ("-RCB-", "}"), ("1\\/2", "1/2"), ("\\*\\*\\*", "***"), ("and\\/or\\/not", "and/or/not"),
-        ("-lrb-", "-lrb-"), ("'", "'"), ("`", "`"), ("'s", "'s"), ("a-LRB-", "a-LRB-"), ("", ""), ("\\", "\\"),
+        ("-lrb-", "-lrb-"), ("'", "'"), ("`", "'"), ("'s", "'s"), ("a-LRB-", "a-LRB-"), ("", ""), ("\\", "\\"),
     ],
 )  # fmt: skip
 def test_treebank_tokens(treebank: str, plain: str) -> None:

@@ -6,7 +6,7 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -157,6 +157,32 @@ class TestRoom:
         with pytest.raises(StoreFullError):
             quiet(LayerStore(make_bilm(gain=1.0, seed=2), tmp_path, max_bytes=taken + 1000), texts)
 
+    def test_the_cap_holds_while_two_are_filled_at_once(self, make_bilm: MakeBiLM, tmp_path: Path) -> None:
+        texts = many_sentences(3000)
+        bilms = [make_bilm(projection_dim=128, seed=seed) for seed in (1, 2)]
+        cap = 1.3 * LayerStore(bilms[0], tmp_path).estimate(texts).num_bytes
+        first, second = (LayerStore(bilm, tmp_path, max_bytes=cap) for bilm in bilms)
+
+        def interrupted(batches: list[list[int]]) -> Iterator[list[int]]:
+            for number, batch in enumerate(batches):
+                if number == 1:  # there is room for each of them, and this one has begun
+                    quiet(second, texts)
+                yield batch
+
+        with pytest.raises(StoreFullError, match=r"MB are needed, .* are taken in .*, and at most .* may be"):
+            first.fill(texts, interrupted, lambda sentence: None)
+        assert 0 < len(first) < len(second) == second.estimate(texts).num_texts
+        taken = sum(file.stat().st_size for file in tmp_path.glob("*/data.mdb"))
+        assert taken == pytest.approx(cap, rel=0.05)  # what a batch takes is an estimate
+        check(first, bilms[0], texts)
+
+    def test_a_store_that_has_reached_its_own_bound(self, make_bilm: MakeBiLM, tmp_path: Path, monkeypatch) -> None:
+        monkeypatch.setattr("elmo_tasks.bilm.store._MAP_BYTES", 2**18)
+        store = LayerStore(make_bilm(gain=1.0), tmp_path)
+        with pytest.raises(StoreFullError, match=r"holds 0.26 MB, the most that one store can$"):
+            quiet(store, many_sentences(3000))
+        check(store, store.bilm, many_sentences(10))
+
     def test_the_estimate_holds(self, make_bilm: MakeBiLM, tmp_path: Path) -> None:
         # Of a usual width: a page of LMDB holds four kilobytes, and half of the last one of a text is empty.
         bilm = make_bilm(projection_dim=128)
@@ -248,9 +274,13 @@ class TestManyProcesses:
     def test_two_fill_one_empty_store(self, make_bilm: MakeBiLM, tmp_path: Path) -> None:
         bilm = make_bilm(gain=1.0)
         bilm.save_weights(tmp_path / "weights.hdf5")
-        processes = [start(tmp_path, FILL) for _ in range(2)]
-        said = [process.communicate(timeout=120)[0] for process in processes]
-        assert [process.returncode for process in processes] == [0, 0], said
+        first = start(tmp_path, HELD)
+        said_first = until(first, "batch 1")
+        second = start(tmp_path, FILL)
+        said_second = until(second, "another process fills")
+        said = [said_first + first.communicate("go on\n", timeout=120)[0]]
+        said.append(said_second + second.communicate(timeout=120)[0])
+        assert [first.returncode, second.returncode] == [0, 0], said
         computed = [int(line.split()[1]) for text in said for line in text.splitlines() if line.startswith("ran")]
         texts = many_sentences(3000)
         store = LayerStore(bilm, tmp_path / "stores")
@@ -265,9 +295,7 @@ class TestManyProcesses:
         found = []
         for batches in (1, 2, 1):
             process = start(tmp_path, FILL)
-            for line in process.stdout:
-                if line.startswith(f"batch {batches}"):
-                    break
+            until(process, f"batch {batches}")
             process.send_signal(signal.SIGKILL)
             process.wait()
             found.append(len(store))
@@ -291,6 +319,9 @@ def shown(batches):
         yield batch
 print("ran", store.fill(texts, shown).num_new)
 """
+
+# The same; after its first batch it waits for a word.
+HELD = FILL.replace("yield batch", "if number == 1: sys.stdin.readline()\n        yield batch")
 
 # A file may grow to half of what is needed: what a quota does.
 LIMITED = """
@@ -321,6 +352,7 @@ def start(folder: Path, program: str, wait: bool = False):
     root = Path(__file__).parent.parent.parent
     process = subprocess.Popen(
         [sys.executable, "-c", _PROGRAM + program, str(folder)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -328,6 +360,16 @@ def start(folder: Path, program: str, wait: bool = False):
         env={**os.environ, "ELMO_TASKS_NO_HOOK": "1"},
     )
     return process.communicate(timeout=120)[0] if wait else process
+
+
+def until(process: "subprocess.Popen[str]", beginning: str) -> str:
+    """What the process says up to a line that begins so."""
+    said = ""
+    for line in process.stdout:
+        said += line
+        if line.startswith(beginning):
+            return said
+    pytest.fail(f"never said {beginning!r}: {said}")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from elmo_tasks.bridge import program
 from elmo_tasks.errors import InputError
 from tests.conftest import RunCommand
 
+SQUAD = Path(__file__).parents[2] / "fixtures/scoring/squad"
+
 
 def wrapped_main(error: BaseException):
     def main(prog: str | None = None) -> None:
@@ -98,3 +100,11 @@ def test_train_in_any_folder_ends_with_a_sentence(run_command: RunCommand, tmp_p
     assert done.stderr.splitlines()[-1].startswith("error: ")
     assert "nowhere.txt" in done.stderr.splitlines()[-1]
     assert "nowhere.txt" in (tmp_path / "out" / "out.log").read_text(encoding="utf-8")
+
+
+def test_our_commands_speak_alone_on_standard_error(run_command: RunCommand, tmp_path: Path) -> None:
+    files = [str(SQUAD / f"missing.{kind}.json") for kind in ("dataset", "predictions")]
+    done = run_command("allennlp", "score", "squad", *files, folder=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout == (SQUAD / "missing.out").read_text(encoding="utf-8")
+    assert done.stderr == (SQUAD / "missing.err").read_text(encoding="utf-8")

@@ -1,8 +1,10 @@
 """What the tests of commands share: the program in this process, and its standard input."""
 
 import io
+import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,15 @@ def score(*arguments: object) -> object:
         return program.main(["score", *map(str, arguments)])
     except SystemExit as ended:
         return ended.code
+
+
+def rows_of_docs(task: str) -> dict[str, list[str]]:
+    """The cells of the first column's case, of a task's table of official outputs in docs/scores.md."""
+    text = (Path(__file__).parents[2] / "docs" / "scores.md").read_text(encoding="utf-8")
+    (section,) = re.findall(rf"(?ms)^## {task}\n(.*?)(?=^## |\Z)", text)
+    table = section.partition("| case ")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.split("\n")[2:]]
+    return {name: cells for name, *cells in rows}
 
 
 @pytest.fixture

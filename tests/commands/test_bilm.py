@@ -107,6 +107,7 @@ class TestEvaluate:
         expected = [entry for entry in logged if "heldout" in entry]
         for entry in expected:
             entry.pop("batch")
+            assert entry.pop("at_the_end")
             entry["file"] = str(folder / f"{entry.pop('heldout')}.txt")
         assert entries[:4] == expected
         # Of all together: the mean loss over all targets.
@@ -237,8 +238,44 @@ def test_nothing_said_is_a_usage(capsys: pytest.CaptureFixture[str]) -> None:
         assert capsys.readouterr().err.startswith("usage: elmo-tasks bilm")
 
 
-def test_as_a_command_of_allennlp(folder: Path, run_command: RunCommand) -> None:
-    done = run_command("allennlp", "bilm", "evaluate", folder / "out", folder / "one.txt", folder / "none.txt")
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith(f"error: {folder}/none.txt: no such file")
+# Each command is what AllenNLP makes of its arguments; all of them in one process, which takes seconds to begin.
+AS_ALLENNLP = """
+import json, sys
+from allennlp.commands import main
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["allennlp", "bilm", *arguments]
+    try:
+        main(prog="allennlp")
+    except SystemExit as ended:
+        if ended.code:
+            raise
+"""
+
+
+def test_from_a_text_to_a_perplexity_as_commands_of_allennlp(
+    folder: Path, tmp_path: Path, run_command: RunCommand, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = json.loads((folder / "config.json").read_text()) | {"vocabulary": "words.txt", "vocabulary_size": 9}
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    for name in ("train.txt", "one.txt", "two.txt"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    commands = [
+        ["vocab", "train.txt", "--output", "words.txt"],
+        ["train", "config.json"],
+        ["export", "out", "exported", "--dtype", "float16"],
+        ["evaluate", "exported", "one.txt", "two.txt", "--state", "carry"],
+        ["evaluate", "exported", "one.txt", "none.txt"],
+    ]
+    done = run_command("python", "-c", AS_ALLENNLP, json.dumps(commands), folder=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.splitlines()[-1].startswith("error: none.txt: no such file")
     assert "Traceback" not in done.stderr
+    said = done.stdout.splitlines()
+    assert said[0].startswith("words.txt: ")
+    assert (tmp_path / "words.txt").read_text().split()[:3] == ["<S>", "</S>", "<UNK>"]
+    assert re.fullmatch(r"exported: the biLM after \d+ batches", said[1])
+    capsys.readouterr()
+    files = [str(tmp_path / name) for name in ("one.txt", "two.txt")]
+    assert main(["bilm", "evaluate", str(tmp_path / "exported"), *files, "--state", "carry"]) == 0
+    assert said[2:] == capsys.readouterr().out.replace(f"{tmp_path}/", "").splitlines()
+    assert all("V = 9," in line for line in said[2:])

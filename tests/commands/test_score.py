@@ -117,6 +117,14 @@ def test_snli_prints_the_accuracy(name: str, capsys: pytest.CaptureFixture[str])
     }
 
 
+def test_gold_pairs_may_be_standard_input(standard_input, capsys: pytest.CaptureFixture[str]) -> None:
+    standard_input((FIXTURES / "snli/nine.jsonl").read_bytes())
+    assert score("snli", "-", FIXTURES / "snli/nine_five.labels.jsonl") == 0
+    out, err = capsys.readouterr()
+    assert out == (FIXTURES / "snli/nine_five.out").read_text(encoding="utf-8")
+    assert "warning: standard input: 2 of 9 items have no gold label and do not count.\n" in err
+
+
 def test_snli_has_enough_cases() -> None:
     assert sorted(SNLI) == sorted(path.name.removesuffix(".labels.jsonl") for path in FIXTURES.glob("snli/*.labels.*"))
     assert len(SNLI) >= 10

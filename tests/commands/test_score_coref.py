@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.conftest import score
+from tests.commands.conftest import rows_of_docs, score
 from tests.conftest import RunCommand
 
 FIXTURES = Path(__file__).parents[2] / "fixtures/scoring/coref"
@@ -44,6 +44,7 @@ def test_it_equals_all_official_outputs(
         archive.extractall(tmp_path, filter="data")
     expected = json.loads((tmp_path / "coref/expected.json").read_text(encoding="utf-8"))
     assert len(expected) == 61
+    rows = {}
     for number, (name, metrics) in enumerate(expected.items()):
         key, response = (tmp_path / "coref" / name / file for file in ("key_conll", "response_conll"))
         content = response.read_bytes()
@@ -58,12 +59,18 @@ def test_it_equals_all_official_outputs(
         if name == "24_too_many_duplicates_refused":
             assert (status, out) == (1, "")
             assert "Found too many repeated mentions (> 10) in the response, so refusing to score. Please fix" in err
+            rows[name] = [*[""] * 7, "equal: refused"]
             continue
         assert status == 0
         figures = json.loads(out)
         mean = sum(metrics[metric]["Coreference"]["f1"] for metric in ("muc", "bcub", "ceafe")) / 3
         assert figures.pop("conll") == pytest.approx(mean, abs=1e-12)
         assert figures == {metric: rows for metric, rows in metrics.items() if metric != "_all_refused"}, name
+        shown = [metrics[metric]["Coreference"]["f1"] for metric in ("muc", "bcub", "ceafm", "ceafe")]
+        shown = [metrics["muc"]["Identification of Mentions"]["f1"], *shown, metrics["blanc"]["BLANC"]["f1"], mean]
+        alone = " (each metric alone)" if "_all_refused" in metrics else ""
+        rows[name] = [*(f"{f1:.2f}" for f1 in shown), f"equal{alone}"]
+    assert rows_of_docs("coref") == rows
 
 
 def test_the_table_has_the_figures_of_the_object(capsys: pytest.CaptureFixture[str]) -> None:
@@ -82,6 +89,25 @@ def test_the_table_has_the_figures_of_the_object(capsys: pytest.CaptureFixture[s
         assert (float(row[4]), float(row[6])) == (pytest.approx(recalled, abs=0.005), of_key)
         assert (float(row[7]), float(row[9])) == (pytest.approx(precise, abs=0.005), of_response)
     assert float(table[-1][-1]) == round(figures["conll"], 2) == 70.94
+
+
+def test_a_folder_of_keys_is_its_files_behind_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    documents = (FIXTURES / "two_documents.key").read_text(encoding="utf-8").partition("#end document\n")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x.v4_gold_conll.gz").write_bytes(gzip.compress("".join(documents[:2]).encode()))
+    (tmp_path / "b.gold_conll").write_text(documents[2], encoding="utf-8")
+    (tmp_path / "notes.txt").write_text("not read", encoding="utf-8")
+    response = FIXTURES / "two_documents.response"
+    assert score("coref", tmp_path, response) == 0
+    assert capsys.readouterr() == ((FIXTURES / "two_documents.out").read_text(encoding="utf-8"), "")
+    (tmp_path / "b.gold_conll").write_text(documents[2].replace("(", "((7", 1).replace("#end document", ""), "utf-8")
+    assert score("coref", tmp_path, response) == 2
+    assert f"error: {tmp_path}/b.gold_conll:1: this document has no end; expected " in capsys.readouterr().err
+    for file in (tmp_path / "b.gold_conll", tmp_path / "a" / "x.v4_gold_conll.gz"):
+        file.unlink()
+    assert score("coref", tmp_path, response) == 2
+    nothing = "no file of this folder has a name that ends in gold_conll, gold_conll.gz, gold_conll.xz."
+    assert capsys.readouterr() == ("", f"error: {tmp_path}: {nothing}\n")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from allennlp.common import Params
 from allennlp.models import Model
 from allennlp.training.util import make_vocab_from_params
 
-_ROW = re.compile(r"^\| (?P<purpose>[^|]+) \| `(?P<snippet>(?:dataset_reader|model)\+: [^`]+)`", re.MULTILINE)
+_ROW = re.compile(r"^\| (?P<purpose>[^|]+) \| `(?P<snippet>(?:dataset_reader|model|trainer)\+: [^`]+)`", re.MULTILINE)
 
 
 def snippets(task: str, repository: Path) -> dict[str, str]:

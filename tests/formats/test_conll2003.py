@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from elmo_tasks.errors import InputError
-from elmo_tasks.formats.conll2003 import Sentence, read_sentences
+from elmo_tasks.formats.conll2003 import Sentence, read_sentences, read_words
 from elmo_tasks.formats.tags import Span
 from elmo_tasks.scoring.conlleval import phrases
 
@@ -140,6 +140,7 @@ def test_other_codings(path: Path, scheme: str) -> None:
         ),
         ("IOB2", f"a N O B-X\n{DOCUMENT}\nb N O I-X\n", r"eng\.txt:3: the tag 'I-X' stands outside of any span"),
         ("IOB1", "", r"eng\.txt: no sentence in this file; expected rows of word, part of speech, chunk and entity"),
+        ("IOB2", "1 a O O\n2 b B-X O\n\n1 c O O\n2 d O O\n3 e O O\n", r"eng\.txt: the first column counts the words"),
         ("IOB1", " \n\n", r"eng\.txt: no sentence in this file"),
         ("IOB1", f"{DOCUMENT}\n\n{DOCUMENT}\n", r"eng\.txt: no sentence in this file"),
     ],
@@ -228,3 +229,11 @@ def test_real_files_have_their_published_counts(
     assert tuple(after_one_of_its_label[label] for label in ("LOC", "MISC", "ORG")) == begins
     text = lzma.decompress(path.read_bytes()).decode("ascii")
     assert shown(sentences) == independent_reading(text)
+
+
+def test_numbers_that_are_words(tmp_path: Path) -> None:
+    path = tmp_path / "scores.txt"
+    path.write_text("1 CD I-NP O\n2 CD I-NP O\n3 CD I-NP O\n\n4 CD I-NP O\n\n1 CD I-NP O\n", encoding="utf-8")
+    assert [words for _, words in read_words(path)] == [["1", "2", "3"], ["4"], ["1"]]
+    path.write_text("1 CD I-NP O\n2 CD I-NP O\n", encoding="utf-8")
+    assert [words for _, words in read_words(path)] == [["1", "2"]]

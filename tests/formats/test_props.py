@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from elmo_tasks.formats.conll2012 import Proposition, read_documents
-from elmo_tasks.formats.props import write_props
+from elmo_tasks.formats.props import gold_lines, gold_propositions, props_lines, write_props
 from elmo_tasks.formats.tags import Span
 
 
@@ -52,6 +52,25 @@ def test_the_gold_file_of_the_official_scores_comes_out_to_the_byte(shared_folde
             recorded = archive.extractfile(f"srl/{case}/gold.props")
             assert recorded is not None
             assert written.read_bytes() == recorded.read()
+
+
+def test_gold_lines_have_the_places_of_their_rows(tmp_path: Path) -> None:
+    """Predicates whose column has no verb are in the rows, as the official files have them."""
+    text = (Path(__file__).parents[2] / "fixtures/srl/dev.gold_conll").read_text(encoding="utf-8")
+    (tmp_path / "b").mkdir()
+    files = [tmp_path / "a.gold_conll", tmp_path / "b" / "c.gold_conll"]
+    for file, name in zip(files, ("srl/a", "srl/c"), strict=True):
+        file.write_text(text.replace("srl/dev", name).replace("(V*)", "*", 1), encoding="utf-8")
+    for source in (files[0], tmp_path):
+        found = list(gold_lines(source))
+        assert [line for _, line in found] == list(props_lines(gold_propositions(source)))
+        for place, line in found:
+            file, _, number = place.rpartition(":")
+            row = Path(file).read_text(encoding="utf-8").split("\n")[int(number) - 1]
+            # the row's lemma and arguments, the columns of the file without the others
+            cells = row.split(" ")
+            assert line.split() == ([cells[6], *cells[11:-1]] if row else [])
+    assert {place.rpartition(":")[0] for place, _ in found} == set(map(str, files))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import json
 import lzma
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,12 @@ def with_fields(**fields: Any) -> str:
 )
 def test_a_file_is_read(path: Path, content: str) -> None:
     assert read(path, content) == PAIRS
+
+
+@pytest.mark.parametrize("label", [..., "-", 7, "unknown", "entailment"])
+def test_pairs_without_labels_can_be_wanted(path: Path, label: Any) -> None:
+    path.write_text(with_fields(gold_label=label), encoding="utf-8")
+    assert list(read_pairs(path, read_labels=False)) == [replace(pair, label=None) for pair in PAIRS[:3]]
 
 
 @pytest.mark.parametrize(("suffix", "compress"), [(".gz", gzip.compress), (".xz", lzma.compress)])

@@ -123,9 +123,15 @@ def test_keys_of_other_versions_are_ignored(path: Path) -> None:
 
 
 def test_questions_without_answers_can_be_wanted(path: Path) -> None:
-    document = changed(lambda document, paragraph, question: question.update(answers=[], is_impossible=True))
-    questions = read(path, document, answers_needed=False).articles[0].paragraphs[0].questions
-    assert questions == (Question("q1", " What lies there? ", ()), DATASET.articles[0].paragraphs[0].questions[1])
+    for change in (
+        lambda _document, _paragraph, question: question.update(answers=[], is_impossible=True),
+        lambda _document, _paragraph, question: question.pop("answers"),
+        lambda _document, _paragraph, question: question.update(answers="none"),
+    ):
+        questions = read(path, changed(change), read_answers=False).articles[0].paragraphs[0].questions
+        assert questions[0] == Question("q1", " What lies there? ", ())
+        assert [question.id for question in questions[1:]] == [DATASET.articles[0].paragraphs[0].questions[1].id]
+        assert not any(question.answers for question in questions)
 
 
 FIRST = "squad.json: question 'q1' (data[0].paragraphs[0].qas[0])"

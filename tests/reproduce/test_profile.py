@@ -182,7 +182,8 @@ def test_faults_of_the_whole_profile(content: dict[str, Any], write: Write, tmp_
 
     assert "ELMO_TASKS_PROFILE is 'sampel', which is no profile; did you mean 'sample'? Known are" in sentence("sampel")
     assert sentence("opus").endswith(
-        "known are open, open-short, paper, paper-srl, sample, or give the path of your own Jsonnet file."
+        "known are open, open-short, open-squad-full, open-sst5-tuned, paper, paper-srl, sample, or give the path of "
+        "your own Jsonnet file."
     )
     assert f"there is no file {tmp_path}/no.jsonnet" in sentence(tmp_path / "no.jsonnet")
     assert "mine.jsonnet: unknown key 'task'; did you mean 'tasks'?" in sentence(write({**content, "task": {}}))

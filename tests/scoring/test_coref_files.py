@@ -145,6 +145,18 @@ def test_what_is_odd_is_said_and_scored(response: str, sentence: str) -> None:
     assert warnings[0].startswith(sentence)
 
 
+@pytest.mark.parametrize("name", ["(a); part 000 ", "(a); part 0", "(a);part 00"])
+def test_a_name_that_is_almost_right_is_said(name: str) -> None:
+    other = document("-", name="(b); part 000")
+    score, warnings = score_texts(other + document("(1)", "(1)"), other + document("(1)", "(1)", name=name))
+    assert score.mentions.f1 == 0
+    near = "response: names that differ in blanks or noughts alone from one of key, which makes them others: 1, first "
+    assert f"{near}line 4 ({name!r})." in warnings
+    assert len(warnings) == 3
+    _, warnings = score_texts(other + document("(1)", "(1)"), other + document("-", name="(a); part 001"))
+    assert len(warnings) == 2
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

@@ -180,7 +180,7 @@ def test_columns_that_the_script_refuses(column: list[str], position: int, reaso
             b"- \n\ngo (V*)\n-\n",
             b"-\n\ngo (V*)\n",
             "predicted:3: ERROR : sentence 1 : gold and pred sentences do not align correctly! This one has 1 rows, "
-            "that of gold:3 has 2.",
+            "that of gold:3 has 2; is a blank line missing in gold?",
         ),
         (b"-\n\n-\n\n-\n", b"-\n\n-\n", "predicted: there is no sentence for that of gold:5 (Can't use an undefined"),
         (

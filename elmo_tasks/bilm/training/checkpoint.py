@@ -22,7 +22,7 @@ def write_checkpoint(folder: Path, content: dict[str, Any]) -> None:
         says so.
     """
     for stale in folder.glob(f"{FILE_NAME}.*.part"):
-        # A process that was killed while it wrote could not remove it.
+        # A process that was killed while it wrote could not remove it; no other one trains in this folder.
         stale.unlink(missing_ok=True)
     path = folder / FILE_NAME
     try:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from elmo_tasks.bilm.options import BiLMOptions
+from elmo_tasks.bilm.training.checkpoint import FILE_NAME, read_checkpoint
 from elmo_tasks.bilm.training.export import OPTIONS_NAME, SOFTMAX_NAME
 from elmo_tasks.errors import InputError
 
@@ -45,7 +46,8 @@ class TrainingConfig:
     output : folder of checkpoint, log and exported files.
     model : what ``options.json`` says of the biLM.
     start_from : folder of an exported biLM to begin with, in place of random weights (fine-tuning, Table 7).
-        The model is then its own, and with its softmax the vocabulary too. Adagrad's sums begin anew.
+        The model is then its own, and with its softmax the vocabulary too. Adagrad's sums begin anew; they too are
+        taken from another training's ``checkpoint.pt``, if that file is named.
     vocabulary : file of one word a line; without it the corpus is counted.
     vocabulary_size : at most so many words of it.
     shuffle_words : read every sentence with its words in a random order, always the same: the control that knows the
@@ -170,7 +172,9 @@ def _decisive(content: Mapping[str, Any]) -> dict[str, Any]:
     decisive["corpus"] = [Path(name).name for name in decisive["corpus"]]
     for key in ("vocabulary", "start_from"):
         if decisive.get(key) is not None:
-            decisive[key] = Path(decisive[key]).name
+            path = Path(decisive[key])
+            # All checkpoints have the same name.
+            decisive[key] = f"{path.parent.name}/{path.name}" if path.name == FILE_NAME else path.name
     return decisive
 
 
@@ -178,14 +182,22 @@ def _take_over(path: Path, content: dict[str, Any]) -> None:
     """Complete a configuration by what the biLM that it starts from decides."""
     start = path.parent / content["start_from"]
     content["start_from"] = str(start)
-    decided = ("model", "vocabulary", "vocabulary_size") if (start / SOFTMAX_NAME).exists() else ("model",)
+    is_checkpoint = start.name == FILE_NAME
+    with_softmax = is_checkpoint or (start / SOFTMAX_NAME).exists()
+    decided = ("model", "vocabulary", "vocabulary_size") if with_softmax else ("model",)
     for key in decided:
         if content.get(key) is not None:
             raise InputError(f"{path}: {key} is that of the biLM in start_from ({start}); leave it out.")
+    if is_checkpoint:
+        checkpoint = read_checkpoint(start.parent)
+        if checkpoint is None:
+            raise InputError(f"{path}: start_from is {start}, and there is no such file.")
+        content["model"] = checkpoint["config"]["model"]
+        return
     if not (start / OPTIONS_NAME).exists():
         raise InputError(
-            f"{path}: start_from is {start}, expected the folder of an exported biLM (`elmo-tasks bilm export`); it "
-            f"has no {OPTIONS_NAME}."
+            f"{path}: start_from is {start}, expected the folder of an exported biLM (`elmo-tasks bilm export`) or a "
+            f"training's {FILE_NAME}; the folder has no {OPTIONS_NAME}."
         )
     content["model"] = BiLMOptions.from_file(start / OPTIONS_NAME).to_dict()
 
@@ -245,7 +257,8 @@ def _check_type(path: Path, key: str, value: Any) -> None:
     elif key == "output":
         expected = None if isinstance(value, str) else "the name of a folder"
     elif key == "start_from":
-        expected = None if value is None or isinstance(value, str) else "the folder of an exported biLM"
+        fits = value is None or isinstance(value, str)
+        expected = None if fits else f"the folder of an exported biLM or a {FILE_NAME}"
     elif key == "vocabulary":
         expected = None if value is None or isinstance(value, str) else "the name of a file"
     elif key == "heldout":

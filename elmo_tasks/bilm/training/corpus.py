@@ -11,8 +11,9 @@ import gzip
 import io
 import lzma
 import random
+import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -25,6 +26,11 @@ from elmo_tasks.errors import InputError
 
 # Target of a place that has none: the end of a text that does not fill the last batch.
 NO_TARGET = -100
+
+# Bytes of a shard that deserves a word. Packed text is three to four times as large as its file.
+_LARGE, _LARGE_PACKED = 1e9, 0.3e9
+
+_SECONDS_BETWEEN_LINES = 30.0
 
 
 def numbered_lines(path: str | Path) -> Iterator[tuple[int, str]]:
@@ -74,6 +80,12 @@ def find_shards(patterns: Sequence[str | Path]) -> list[Path]:
     return shards
 
 
+def large_shards(shards: Sequence[Path]) -> list[Path]:
+    """Shards that take more than about a gigabyte of memory in each direction."""
+    packed = (".gz", ".xz")
+    return [path for path in shards if path.stat().st_size > (_LARGE_PACKED if path.suffix in packed else _LARGE)]
+
+
 def read_lines(path: str | Path) -> Iterator[str]:
     """
     Lines of a shard that hold a sentence: white space separates its tokens, blank lines are passed over.
@@ -97,13 +109,26 @@ def read_sentences(path: str | Path) -> Iterator[list[str]]:
     return (line.split() for line in read_lines(path))
 
 
-def count_corpus(shards: Sequence[Path]) -> tuple[int, int]:
-    """Number of sentences and of tokens."""
-    sentences = tokens = 0
-    for shard in shards:
+def read_corpus(shards: Sequence[Path], say: Callable[[str], Any]) -> Iterator[list[str]]:
+    """Sentences of all shards, one after the other; twice a minute a line says how far it is."""
+    started = said = time.monotonic()
+    tokens = 0
+    for number, shard in enumerate(shards, start=1):
         for sentence in read_sentences(shard):
-            sentences += 1
+            yield sentence
             tokens += len(sentence)
+            now = time.monotonic()
+            if now - said >= _SECONDS_BETWEEN_LINES:
+                said = now
+                say(f"shard {number} of {len(shards)}: {tokens:,} tokens, {tokens / (now - started):,.0f} tokens/s")
+
+
+def count_corpus(shards: Sequence[Path], say: Callable[[str], Any]) -> tuple[int, int]:
+    """Number of sentences and of tokens; ``say`` as in :func:`read_corpus`."""
+    sentences = tokens = 0
+    for sentence in read_corpus(shards, say):
+        sentences += 1
+        tokens += len(sentence)
     return sentences, tokens
 
 

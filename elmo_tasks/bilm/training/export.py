@@ -26,11 +26,12 @@ VOCABULARY_NAME = "vocabulary.txt"
 
 @dataclass(frozen=True)
 class Start:
-    """An exported biLM that a training begins with; softmax and vocabulary are None where they are not with it."""
+    """What a training begins with; softmax, vocabulary and optimizer's state are None where they are not there."""
 
     bilm: BiLM
-    softmax: Softmax | None
-    vocabulary: Vocabulary | None
+    softmax: Softmax | None = None
+    vocabulary: Vocabulary | None = None
+    optimizer: dict[str, Any] | None = None
 
 
 def export(model: BidirectionalLanguageModel, vocabulary: Vocabulary, folder: Path, dtype: str = "float32") -> None:
@@ -71,12 +72,7 @@ def export_checkpoint(folder: str | Path, output: str | Path, dtype: str = "floa
     content = read_checkpoint(folder)
     if content is None:
         raise InputError(f"{folder / FILE_NAME}: no such file; expected the output folder of a biLM's training.")
-    vocabulary = _read_vocabulary(folder)
-    weights: dict[str, Any] = content["model"]
-    _check_size(folder / FILE_NAME, len(weights["softmax.weight.weight"]), folder / VOCABULARY_NAME, vocabulary)
-    options = BiLMOptions.from_dict(content["config"]["model"], source=f"{folder / FILE_NAME}: model")
-    model = BidirectionalLanguageModel(BiLM(options), Softmax(len(vocabulary), options.projection_dim))
-    model.load_state_dict(weights)
+    model, vocabulary = _model_of(content, folder)
     if make_folder(output).samefile(folder):
         raise InputError(f"{output}: is the training's own folder; name another one to export to.")
     export(model, vocabulary, output, dtype)
@@ -113,19 +109,37 @@ def read_export(folder: str | Path) -> tuple[BidirectionalLanguageModel, Vocabul
     return BidirectionalLanguageModel(bilm, softmax).eval(), vocabulary
 
 
-def read_start(folder: Path) -> Start:
+def read_start(path: Path) -> Start:
     """
-    What is in the folder of an exported biLM, or of weights that came without a softmax, as the released ones do.
+    What a training can begin with: an exported biLM, weights without a softmax as the released ones are, a checkpoint.
+
+    Parameters
+    ----------
+    path : the folder of the files; or the checkpoint, whose vocabulary lies beside it.
 
     Raises
     ------
     InputError
-        As :func:`read_export`.
+        As :func:`read_export`, :func:`read_checkpoint` and :func:`export_checkpoint`.
     """
+    folder = path
+    if path.is_file() and (content := read_checkpoint(path.parent)) is not None:
+        model, vocabulary = _model_of(content, path.parent)
+        return Start(model.bilm, model.softmax, vocabulary, content["optimizer"])
     if (folder / SOFTMAX_NAME).exists():
         model, vocabulary = read_export(folder)
         return Start(model.bilm, model.softmax, vocabulary)
-    return Start(BiLM.from_files(folder / OPTIONS_NAME, folder / WEIGHTS_NAME), None, None)
+    return Start(BiLM.from_files(folder / OPTIONS_NAME, folder / WEIGHTS_NAME))
+
+
+def _model_of(checkpoint: dict[str, Any], folder: Path) -> tuple[BidirectionalLanguageModel, Vocabulary]:
+    path, vocabulary = folder / FILE_NAME, _read_vocabulary(folder)
+    weights: dict[str, Any] = checkpoint["model"]
+    _check_size(path, len(weights["softmax.weight.weight"]), folder / VOCABULARY_NAME, vocabulary)
+    options = BiLMOptions.from_dict(checkpoint["config"]["model"], source=f"{path}: model")
+    model = BidirectionalLanguageModel(BiLM(options), Softmax(len(vocabulary), options.projection_dim))
+    model.load_state_dict(weights)
+    return model, vocabulary
 
 
 def _read_vocabulary(folder: Path) -> Vocabulary:

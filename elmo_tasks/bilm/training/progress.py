@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from elmo_tasks.bilm.writing import written_aside
 from elmo_tasks.errors import InputError
 
 try:
@@ -65,6 +66,25 @@ class TrainingLog:
                 self._board.close()
             self._board = None
 
+    def keep(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
+        """
+        Take all other lines out of the file, and one that a killed program or a full disk has left unfinished.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read or written.
+        """
+        path = self._folder / LOG_NAME
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+        except OSError as error:
+            raise InputError(f"{path}: the file cannot be read ({error.strerror}).") from error
+        kept = [line for line in lines if (entry := _entry(line)) is not None and wanted(entry)]
+        if kept != lines:
+            with written_aside(path) as aside:
+                aside.write_text("".join(kept), encoding="utf-8")
+
     def write(self, batch: int, entry: Mapping[str, Any], curves: Mapping[str, float]) -> None:
         """
         Add a line, and a point to each curve.
@@ -84,6 +104,13 @@ class TrainingLog:
             for name, value in curves.items():
                 self._board.add_scalar(name, value, batch)
             self._board.flush()
+
+
+def _entry(line: str) -> Any:
+    """What a line of the log holds; ``None`` of one that is not whole."""
+    with suppress(ValueError):
+        return json.loads(line) if line.endswith("\n") else None
+    return None
 
 
 def _summary_writer(folder: Path, first_step: int) -> Any:

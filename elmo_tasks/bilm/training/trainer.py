@@ -13,28 +13,31 @@ from elmo_tasks.bilm.lstm import LSTMState
 from elmo_tasks.bilm.model import BiLM
 from elmo_tasks.bilm.training.checkpoint import read_checkpoint, write_checkpoint
 from elmo_tasks.bilm.training.config import TrainingConfig
+from elmo_tasks.bilm.training.continuing import (
+    check_cooldown,
+    check_same_run,
+    fingerprint,
+    hold_folder,
+    release_folder,
+)
 from elmo_tasks.bilm.training.corpus import (
     Batch,
     Batcher,
     SentenceStream,
     count_corpus,
     find_shards,
+    large_shards,
     on_device,
     read_sentences,
 )
-from elmo_tasks.bilm.training.export import (
-    VOCABULARY_NAME,
-    Start,
-    export,
-    read_start,
-)
+from elmo_tasks.bilm.training.export import VOCABULARY_NAME, Start, export, read_start
 from elmo_tasks.bilm.training.gradients import clip_gradients, opt_out_of_sparse_checks
 from elmo_tasks.bilm.training.language_model import BidirectionalLanguageModel
 from elmo_tasks.bilm.training.perplexity import Perplexity, perplexity
 from elmo_tasks.bilm.training.progress import TrainingLog, clock, print_line, progress_bar, resident_memory
 from elmo_tasks.bilm.training.recorded import RecordedStep
 from elmo_tasks.bilm.training.softmax import LogUniformSampler, Softmax
-from elmo_tasks.bilm.training.vocabulary import Vocabulary
+from elmo_tasks.bilm.training.vocabulary import Vocabulary, count_words
 from elmo_tasks.bilm.writing import make_folder
 from elmo_tasks.errors import InputError
 
@@ -48,6 +51,8 @@ class Trainer:
 
     A run that was cut short and continued gives the same weights on the CPU as one that was not: the checkpoint holds
     weights, accumulators, LSTM states, where both text streams stand and all random states.
+
+    From here to the end of ``run`` no other process can train in the output folder.
 
     Parameters
     ----------
@@ -64,23 +69,24 @@ class Trainer:
         self.config = config
         self._say = say
         self.folder = make_folder(config.output)
+        hold_folder(self.folder)
         if config.threads is not None:
             torch.set_num_threads(config.threads)
         self.device = _device(config.device)
         opt_out_of_sparse_checks()
         self.shards = find_shards(config.corpus)
+        self._fingerprints = [fingerprint(shard) for shard in self.shards]
         for path in config.heldout.values():
             # Better known now than after the training.
             next(read_sentences(find_shards([path])[0]))
         self._checkpoint = read_checkpoint(self.folder)
         self.continues = self._checkpoint is not None
         if self._checkpoint is not None:
-            self._check(self._checkpoint)
+            check_same_run(self.folder, self._checkpoint, config, self.shards, self._fingerprints)
         start = self._read_start()
-        self._count()
+        self.vocabulary = self._read_corpus(start)
         if self._checkpoint is not None:
-            self._check_cooldown(self._checkpoint)
-        self.vocabulary = self._vocabulary(start)
+            check_cooldown(self.folder, self._checkpoint, config, self.batches_per_epoch)
         torch.manual_seed(config.seed)
         sampler = None
         if 0 < config.negative_samples < len(self.vocabulary):
@@ -96,6 +102,8 @@ class Trainer:
         self.optimizer = torch.optim.Adagrad(
             self.model.parameters(), lr=config.learning_rate, initial_accumulator_value=_INITIAL_ACCUMULATOR, eps=0.0
         )
+        if start is not None and start.optimizer is not None:
+            self.optimizer.load_state_dict(start.optimizer)
         # The directions shuffle apart: in training they read different text (bilm-tf).
         self.streams = [
             SentenceStream(self.shards, config.seed + direction + 1, config.shuffle_words) for direction in (0, 1)
@@ -165,6 +173,7 @@ class Trainer:
             return self.finish()
         finally:
             self._log.close_board()
+            release_folder(self.folder)
 
     def finish(self) -> dict[str, Perplexity]:
         """
@@ -176,13 +185,16 @@ class Trainer:
         """
         self._resume()
         export(self.model, self.vocabulary, self.folder, self.config.weights_dtype)
+        # Of an end that was reached before.
+        self._log.keep(lambda entry: entry["batch"] < self.batches_done or "at_the_end" not in entry)
         results = {}
         for name, path in self.config.heldout.items():
             for policy in ("reset", "carry"):
                 results[f"{name}/{policy}"] = measured = perplexity(self.model, self.vocabulary, path, policy)
                 self._say(f"{name}: {measured}")
                 curve = {f"heldout_perplexity_at_the_end_{policy}/{name}": measured.mean}
-                self._log.write(self.batches_done, {"heldout": name, **measured.to_dict()}, curve)
+                entry = {"heldout": name, "at_the_end": True, **measured.to_dict()}
+                self._log.write(self.batches_done, entry, curve)
         return results
 
     def _resume(self) -> None:
@@ -191,6 +203,10 @@ class Trainer:
             self._checkpoint = None
         elif not self.batches_done:
             torch.set_rng_state(self._random)
+        else:
+            return
+        # What was written behind the checkpoint is done anew.
+        self._log.keep(lambda entry: entry["batch"] <= self.batches_done)
 
     def _train(self, total: int) -> None:
         previous = {number: signal.signal(number, self._request_stop) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -272,6 +288,7 @@ class Trainer:
         content = {
             "config": self.config.to_dict(),
             "shards": [shard.name for shard in self.shards],
+            "fingerprints": self._fingerprints,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "hidden": self.state.hidden,
@@ -304,76 +321,41 @@ class Trainer:
         self.batches_done = content["batches_done"]
         self._seconds_before = content["seconds"]
 
-    def _check(self, checkpoint: dict[str, Any]) -> None:
-        another = f"{self.folder}: holds the checkpoint of a run with another"
-        remedy = "name another output folder or remove that one"
-        if different := self.config.differences(checkpoint["config"]):
-            raise InputError(f"{another} configuration ({', '.join(different)}); {remedy}.")
-        shards = [shard.name for shard in self.shards]
-        if checkpoint.get("shards", shards) != shards:
-            raise InputError(f"{another} corpus, {len(checkpoint['shards'])} shards, now {len(shards)}; {remedy}.")
-        if not (self.folder / VOCABULARY_NAME).exists():
-            raise InputError(
-                f"{self.folder}: has a checkpoint but not its {VOCABULARY_NAME}; put it back, or {remedy}."
-            )
-
-    def _check_cooldown(self, checkpoint: dict[str, Any]) -> None:
-        """The batches done must have had the learning rate that the configuration, as it is now, gives them."""
-        before, now, done = checkpoint["config"], self.config.to_dict(), checkpoint["batches_done"]
-        changed = [key for key in ("epochs", "cooldown_epochs") if before.get(key, 0) != now[key]]
-        if changed and done > (full := self._batches_before_cooldown(before)):
-            key = changed[0]
-            raise InputError(
-                f"{self.folder}: the learning rate has been falling since batch {full + 1:,}, so {key} must stay "
-                f"{before.get(key, 0)}; to train otherwise, begin in another folder."
-            )
-        if changed and done > (full := self._batches_before_cooldown(now)):
-            raise InputError(
-                f"{self.folder}: {done:,} batches are done, and the learning rate would have had to fall from batch "
-                f"{full + 1:,} on; raise epochs, or begin in another folder."
-            )
-
-    def _batches_before_cooldown(self, config: dict[str, Any]) -> float:
-        """How many batches a configuration gives the full learning rate."""
-        cooldown = round(config.get("cooldown_epochs", 0) * self.batches_per_epoch)
-        total = round(config["epochs"] * self.batches_per_epoch)
-        # The first batch of the cooldown has the full one too.
-        return max(0, total - cooldown + 1) if cooldown else math.inf
-
-    def _count(self) -> None:
-        if self._checkpoint is not None:
-            self.num_sentences: int = self._checkpoint["num_sentences"]
-            self.num_tokens: int = self._checkpoint["num_tokens"]
-        else:
-            self._say(f"counting {len(self.shards)} shards")
-            self.num_sentences, self.num_tokens = count_corpus(self.shards)
-
     def _read_start(self) -> Start | None:
         """The biLM that a new run begins with, if it is not to begin at random."""
         if self.config.start_from is None:
             return None
-        folder = Path(self.config.start_from)
-        if folder.exists() and self.folder.samefile(folder):
+        path = Path(self.config.start_from)
+        if path.exists() and self.folder.samefile(path):
             raise InputError(f"{self.folder}: output is the folder of start_from, whose files it would replace.")
         if self.continues:
             return None
-        start = read_start(folder)
-        softmax = (
-            f" and the softmax in {folder}" if start.softmax is not None else f" in {folder}, the softmax at random"
-        )
-        self._say(f"begins with the biLM{softmax}")
+        start = read_start(path)
+        softmax = " and the softmax" if start.softmax is not None else ""
+        sums = " and Adagrad's sums" if start.optimizer is not None else ""
+        self._say(f"begins with the biLM{softmax}{sums} in {path}" + ("" if softmax else ", the softmax at random"))
         return start
 
-    def _vocabulary(self, start: Start | None) -> Vocabulary:
+    def _read_corpus(self, start: Start | None) -> Vocabulary:
+        """Count the text, and its words where no vocabulary is given; it is read once."""
         written = self.folder / VOCABULARY_NAME
         if self._checkpoint is not None:
+            self.num_sentences: int = self._checkpoint["num_sentences"]
+            self.num_tokens: int = self._checkpoint["num_tokens"]
             return Vocabulary.from_file(written)
-        if start is not None and start.vocabulary is not None:
-            vocabulary = start.vocabulary
-        elif self.config.vocabulary is not None:
+        vocabulary = None if start is None else start.vocabulary
+        if vocabulary is None and self.config.vocabulary is not None:
             vocabulary = Vocabulary.from_file(self.config.vocabulary, self.config.vocabulary_size)
+        for shard in large_shards(self.shards):
+            self._say(f"{shard}: each direction holds a shard in memory; cut this one, for example with split -C 200M")
+        words = "" if vocabulary is not None else " and their words"
+        self._say(f"counting {len(self.shards)} shards{words}")
+        if vocabulary is None:
+            self.num_sentences, counts = count_words(self.shards, self._say)
+            self.num_tokens = counts.total()
+            vocabulary = Vocabulary.from_counts(counts, self.config.vocabulary_size)
         else:
-            vocabulary = Vocabulary.from_corpus(self.shards, self.config.vocabulary_size)
+            self.num_sentences, self.num_tokens = count_corpus(self.shards, self._say)
         vocabulary.write(written)
         return vocabulary
 

@@ -1,11 +1,13 @@
 """The words a biLM predicts: a file of one word a line, the most frequent first."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from elmo_tasks.bilm.characters import BEGIN_SENTENCE, END_SENTENCE, UNKNOWN
-from elmo_tasks.bilm.training.corpus import find_shards, numbered_lines, read_sentences
+from elmo_tasks.bilm.training.corpus import find_shards, numbered_lines, read_corpus
+from elmo_tasks.bilm.training.progress import print_line
 from elmo_tasks.bilm.writing import make_folder, written_aside
 from elmo_tasks.errors import InputError
 
@@ -71,11 +73,6 @@ class Vocabulary:
         return cls(words)
 
     @classmethod
-    def from_corpus(cls, shards: Sequence[Path], max_size: int | None = None, min_count: int = 1) -> "Vocabulary":
-        """Count the words of a corpus; see :meth:`from_counts`."""
-        return cls.from_counts(count_words(shards), max_size, min_count)
-
-    @classmethod
     def from_counts(cls, counts: Counter[str], max_size: int | None = None, min_count: int = 1) -> "Vocabulary":
         """
         The words that come ``min_count`` times: by falling count, words of equal count by code points.
@@ -95,20 +92,25 @@ class Vocabulary:
             aside.write_text("".join(word + "\n" for word in self.words), encoding="utf-8", newline="\n")
 
 
-def count_words(shards: Sequence[Path]) -> Counter[str]:
-    """How often each word comes in a corpus."""
+def count_words(shards: Sequence[Path], say: Callable[[str], Any]) -> tuple[int, Counter[str]]:
+    """Number of sentences, and how often each word comes; ``say`` as in :func:`read_corpus`."""
     counts: Counter[str] = Counter()
-    for shard in shards:
-        for sentence in read_sentences(shard):
-            counts.update(sentence)
-    return counts
+    sentences = 0
+    for sentence in read_corpus(shards, say):
+        sentences += 1
+        counts.update(sentence)
+    return sentences, counts
 
 
 def write_vocabulary(
-    patterns: Sequence[str | Path], path: str | Path, max_size: int | None = None, min_count: int = 1
+    patterns: Sequence[str | Path],
+    path: str | Path,
+    max_size: int | None = None,
+    min_count: int = 1,
+    say: Callable[[str], Any] = print_line,
 ) -> str:
     """
-    Count a corpus and write its vocabulary.
+    Count a corpus and write its vocabulary; ``say`` as in :func:`read_corpus`.
 
     Returns
     -------
@@ -117,7 +119,7 @@ def write_vocabulary(
     path = Path(path)
     shards = find_shards(patterns)
     make_folder(path.parent)
-    counts = count_words(shards)
+    _, counts = count_words(shards, say)
     vocabulary = Vocabulary.from_counts(counts, max_size, min_count)
     if len(vocabulary) == len(SPECIAL_WORDS):
         raise InputError(
@@ -131,7 +133,8 @@ def write_vocabulary(
 
 
 def _by_frequency(counts: Counter[str], max_size: int | None, min_count: int) -> list[str]:
-    ranked: Iterable[tuple[str, int]] = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    words = [word for word, count in ranked if count >= min_count and word not in SPECIAL_WORDS]
+    # What is too rare goes first: of a large corpus that is most of the memory.
+    kept = (item for item in counts.items() if item[1] >= min_count and item[0] not in SPECIAL_WORDS)
+    words = [word for word, _ in sorted(kept, key=lambda item: (-item[1], item[0]))]
     room = len(words) if max_size is None else max_size - len(SPECIAL_WORDS)
     return [*SPECIAL_WORDS, *words[:room]]

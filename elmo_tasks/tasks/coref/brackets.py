@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-# Foreground colours of terminals that are readable on black and on white, in turns for the clusters.
-_COLOURS = (31, 32, 34, 35, 36, 33)
+from elmo_tasks.formats.colours import coloured
 
 
 def bracketed(text: str, clusters: Iterable[Sequence[tuple[int, int]]], colours: bool = False) -> str:
@@ -35,4 +34,4 @@ def bracketed(text: str, clusters: Iterable[Sequence[tuple[int, int]]], colours:
 
 
 def _coloured(mark: str, number: int, colours: bool) -> str:
-    return f"\033[{_COLOURS[number % len(_COLOURS)]}m{mark}\033[0m" if colours else mark
+    return coloured(mark, number) if colours else mark

@@ -1,7 +1,5 @@
 """Predictors of coreference: a text or its sentences' words in, clusters with their places out."""
 
-import os
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +11,7 @@ from nltk.tokenize.punkt import PunktSentenceTokenizer
 from overrides import overrides
 
 from elmo_tasks.errors import InputError
+from elmo_tasks.formats import colours
 from elmo_tasks.formats.conll2012 import Mention
 from elmo_tasks.tasks.coref.brackets import bracketed
 
@@ -89,9 +88,8 @@ class BracketsPredictor(CorefPredictor):
     @overrides
     def dump_line(self, outputs: JsonDict) -> str:
         """The answer as text."""
-        colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         clusters = [[(one["start_character"], one["end_character"]) for one in some] for some in outputs["clusters"]]
-        return bracketed(outputs["text"], clusters, colours) + "\n"
+        return bracketed(outputs["text"], clusters, colours.wanted()) + "\n"
 
 
 def _read(request: JsonDict) -> tuple[str, Places]:

@@ -165,8 +165,10 @@ class ESIM(EnsembleMember):
 
     @overrides
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
-        """``accuracy`` of all pairs since the last reset, a fraction."""
-        return {"accuracy": float(self._accuracy.get_metric(reset))}
+        """``accuracy`` of all pairs with a label since the last reset, a fraction; nothing before the first."""
+        counted = self._accuracy.total_count > 0
+        accuracy = float(self._accuracy.get_metric(reset))
+        return {"accuracy": accuracy} if counted else {}
 
     @overrides(check_signature=False)
     def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:

@@ -22,10 +22,10 @@ WORD_SOURCES = ("text", "parse")
 @DatasetReader.register("paper_snli")
 class SNLIReader(DatasetReader):
     """
-    Reads labelled pairs of a premise and a hypothesis from SNLI's own files (docs/snli.md).
+    Reads pairs of a premise and a hypothesis from SNLI's own files (docs/snli.md).
 
     It reads one file, or a list of them. A pair that stands in several, by its ``pairID``, is taken once. Pairs without
-    a label (``-``) are left out. How many of either there were is logged.
+    a label (``-``) are left out where labels are read. How many of either there were is logged.
 
     Fields of an instance: ``premise`` and ``hypothesis`` (TextField), ``label`` (LabelField, an index into
     ``formats.snli.LABELS``, absent where unknown) and ``metadata`` with ``premise`` and ``hypothesis`` (lists of words)
@@ -39,21 +39,29 @@ class SNLIReader(DatasetReader):
         file without parses is then an error.
     token_indexers
         AllenNLP's token indexers of both texts.
+    read_labels
+        ``False`` takes no notice of labels in a file, which may then be missing: all its pairs can be judged, and none
+        can be trained on or evaluated.
 
     Raises
     ------
     InputError
         When reading, for what ``formats.snli.read_pairs`` refuses, a pair that another file has otherwise, and files
-        without any labelled pair.
+        without any labelled pair where labels are read.
     """
 
     def __init__(
-        self, words_from: str = "text", token_indexers: dict[str, TokenIndexer] | None = None, **kwargs: Any
+        self,
+        words_from: str = "text",
+        token_indexers: dict[str, TokenIndexer] | None = None,
+        read_labels: bool = True,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if words_from not in WORD_SOURCES:
             raise InputError(f"dataset_reader.words_from is {words_from!r}, expected one of {', '.join(WORD_SOURCES)}.")
         self._words_from = words_from
+        self._read_labels = read_labels
         self._token_indexers = token_indexers or {"tokens": SingleIdTokenIndexer()}
 
     @overrides
@@ -62,12 +70,12 @@ class SNLIReader(DatasetReader):
         first_seen: dict[str, tuple[str, tuple[str, str, str | None]]] = {}
         read, unlabelled, repeated = 0, _Skipped("without a label"), _Skipped("that another file has too")
         for path in paths:
-            for pair in read_pairs(path):
+            for pair in read_pairs(path, self._read_labels):
                 read += 1
                 place = f"{path}:{pair.line}"
                 if len(paths) > 1 and _is_repeated(pair, place, first_seen):
                     repeated.add(pair, place)
-                elif pair.label is None:
+                elif self._read_labels and pair.label is None:
                     unlabelled.add(pair, place)
                 else:
                     premise, hypothesis = self._words(pair, place)
@@ -75,7 +83,10 @@ class SNLIReader(DatasetReader):
         names = ", ".join(str(path) for path in paths)
         made = read - unlabelled.count - repeated.count
         if not made:
-            raise InputError(f"{names}: no pair has a label, expected at least one with {', '.join(LABELS)}.")
+            raise InputError(
+                f"{names}: no pair has a label, expected at least one with {', '.join(LABELS)}; to have "
+                "them judged all the same, set dataset_reader.read_labels to false."
+            )
         logger.info(
             "%s: %s pairs read, %s instances; skipped: %s, %s.",
             names,

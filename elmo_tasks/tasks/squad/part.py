@@ -65,16 +65,21 @@ class Part:
         questions = _number(source, "questions") if "questions" in source else None
         return cls(Path(source["file"]), articles, questions, _number(source, "seed") if "seed" in source else 0)
 
-    def paragraphs(self) -> Iterator[Paragraph]:
+    def paragraphs(self, read_answers: bool = True) -> Iterator[Paragraph]:
         """
         The paragraphs with the questions that were chosen, in the order of the file.
+
+        Parameters
+        ----------
+        read_answers
+            as for :func:`~elmo_tasks.formats.squad.read_dataset`.
 
         Raises
         ------
         InputError
             If the file cannot be read, or has fewer articles or questions than asked for.
         """
-        chosen = [paragraph for article in self._articles() for paragraph in article.paragraphs]
+        chosen = [paragraph for article in self._articles(read_answers) for paragraph in article.paragraphs]
         count = sum(len(paragraph.questions) for paragraph in chosen)
         drawn = range(count) if self.questions is None else self._draw(count)
         number = 0
@@ -84,8 +89,8 @@ class Part:
             if questions := tuple(question for place, question in numbered if place in drawn):
                 yield Paragraph(paragraph.context, questions)
 
-    def _articles(self) -> tuple[Article, ...]:
-        articles = read_dataset(self.file).articles
+    def _articles(self, read_answers: bool) -> tuple[Article, ...]:
+        articles = read_dataset(self.file, read_answers).articles
         if self.articles is None:
             return articles
         start, end = self.articles

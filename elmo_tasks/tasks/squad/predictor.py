@@ -20,7 +20,8 @@ class SquadPredictor(Predictor):
 
     The answer is ``best_span_text``. ``answers`` has the best, or with ``"k": 5`` the five best different spans: each
     with ``text``, its characters in the passage from ``start_character`` to ``end_character``, its tokens from
-    ``start`` to ``end``, the ends excluded, ``score`` and ``probability``. An ``"id"`` is handed on.
+    ``start`` to ``end``, the ends excluded, ``score`` and ``probability``. An ``"id"``, a string, is
+    handed on.
     """
 
     @overrides
@@ -33,6 +34,8 @@ class SquadPredictor(Predictor):
         count = json_dict.get("k", 1)
         if type(count) is not int or count < 1:
             raise InputError(f'"k" is {count!r}, expected a whole number of at least 1.')
+        if "id" in json_dict and not isinstance(json_dict["id"], str):
+            raise InputError(f'"id" must be a string, found {type(json_dict["id"]).__name__}.')
         instance = self._dataset_reader.text_to_instance(question, passage, question_id=json_dict.get("id"))
         instance["metadata"].metadata["num_answers"] = count
         return instance

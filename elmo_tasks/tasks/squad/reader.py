@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,15 +43,26 @@ class SquadReader(DatasetReader):
         sentence. Any of AllenNLP's that leaves the text as it is will do.
     token_indexers
         AllenNLP's token indexers of both texts.
+    read_labels
+        ``False`` takes no notice of answers in a file, which may then be missing: its questions can be answered, and
+        neither trained on nor evaluated.
+
+    Raises
+    ------
+    InputError
+        When reading, for what ``formats.squad.read_dataset`` and the part refuse, and with file and question for a text
+        without a token and a tokenizer that changes it or leaves out an answer.
     """
 
     def __init__(
         self,
         tokenizer: Tokenizer | None = None,
         token_indexers: dict[str, TokenIndexer] | None = None,
+        read_labels: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._read_labels = read_labels
         self._passage_tokenizer = tokenizer or SquadTokenizer()
         self._question_tokenizer = tokenizer or SquadTokenizer(split_sentences=False)
         self._token_indexers = token_indexers or {"tokens": SingleIdTokenIndexer()}
@@ -60,14 +72,17 @@ class SquadReader(DatasetReader):
         part = Part.of(file_path)
         num_paragraphs, num_questions = 0, 0
         inexact = _Inexact()
-        for paragraph in part.paragraphs():
-            passage = self._passage(paragraph.context)
+        for paragraph in part.paragraphs(self._read_labels):
+            with _named(f"{part.file}: passage of question {shown(paragraph.questions[0].id)}"):
+                passage = self._passage(paragraph.context)
             num_paragraphs += 1
             for question in paragraph.questions:
                 num_questions += 1
-                for answer in question.answers:
-                    inexact.check(question.id, answer, passage)
-                yield self._instance(passage, question.text, question.answers, question.id)
+                with _named(f"{part.file}: question {shown(question.id)}"):
+                    for answer in question.answers:
+                        inexact.check(question.id, answer, passage)
+                    instance = self._instance(passage, question.text, question.answers, question.id)
+                yield instance
         logger.info(
             "%s: %s questions on %s paragraphs; %s.", part.file, f"{num_questions:,}", f"{num_paragraphs:,}", inexact
         )
@@ -166,12 +181,23 @@ class _Inexact:
             self.first = self.first or f"{shown(answer.text)} of question {question_id} within {shown(text)}"
 
     def __str__(self) -> str:
+        if not self.count:
+            return "no answer was read"
         if not self.inexact:
             return f"each of their {self.count:,} answers is whole tokens"
         return (
             f"of their {self.count:,} answers {self.inexact:,} begin or end within a token and are taken for the whole "
             f"of it (first {self.first})"
         )
+
+
+@contextmanager
+def _named(where: str) -> Iterator[None]:
+    """What is wrong with a text in the block is said with the place where it stands."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
 
 
 def _tokens(tokenizer: Tokenizer, text: str, name: str) -> list[Token]:

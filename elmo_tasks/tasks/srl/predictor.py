@@ -9,11 +9,13 @@ from allennlp.predictors import Predictor
 from overrides import overrides
 
 from elmo_tasks.errors import InputError
+from elmo_tasks.formats import colours
 from elmo_tasks.formats.requests import part_of_sentence, sentence_of_request
 from elmo_tasks.formats.tags import Span
 from elmo_tasks.tasks.srl.verbs import RULE, guess_verbs
 
 _VERB_POS = "VB"
+_HINT = 'no predicate found; give their places, for instance "predicates": [1].'
 
 
 @Predictor.register("paper_srl")
@@ -29,6 +31,7 @@ class SRLPredictor(Predictor):
     The answer's ``predicates`` have each ``predicate`` (its place), ``word``, ``tags``, ``arguments`` (``role``,
     ``text``, tokens from ``start`` to ``end``, characters from ``start_character`` to ``end_character``, the ends
     excluded; of tokens as if they were joined by single blanks) and ``drawing``: ``[ARG0 Mary] [V sold] [ARG1 it]``.
+    Where the rule finds no predicate, a ``hint`` says how to give them.
     """
 
     @overrides
@@ -50,7 +53,7 @@ class SRLPredictor(Predictor):
         """The first predicate's instance, for AllenNLP's interpreters, which want one a request."""
         request = _Request(json_dict)
         if not request.predicates:
-            raise InputError('no predicate found; give their places, for instance "predicates": [1].')
+            raise InputError(_HINT)
         return self._instances(request)[0]
 
     @overrides(check_signature=False)
@@ -65,6 +68,28 @@ class SRLPredictor(Predictor):
 
     def _instances(self, request: "_Request") -> list[Instance]:
         return [self._dataset_reader.text_to_instance(request.words, place) for place in request.predicates]
+
+
+@Predictor.register("paper_srl_brackets")
+class BracketsPredictor(SRLPredictor):
+    """
+    As ``paper_srl``, but the answer is printed as a drawing a predicate, with a blank line behind the last.
+
+    A sentence without predicates is printed as it is, with the hint below it. In colours on a terminal, one for each
+    role, unless the environment has ``NO_COLOR`` (https://no-color.org).
+    """
+
+    @overrides
+    def dump_line(self, outputs: JsonDict) -> str:
+        """The answer as text."""
+        drawings = [
+            draw(outputs["words"], [Span(one["role"], one["start"], one["end"]) for one in found["arguments"]], True)
+            if colours.wanted()
+            else found["drawing"]
+            for found in outputs["predicates"]
+        ]
+        lines = drawings or [" ".join(outputs["words"]), *([outputs["hint"]] if "hint" in outputs else [])]
+        return "".join(f"{line}\n" for line in [*lines, ""])
 
 
 class _Request:
@@ -100,7 +125,8 @@ class _Request:
                     "drawing": draw(self.words, spans),
                 }
             )
-        return {"words": self.words, **self.how, "predicates": predicates}
+        hint = {} if self.predicates or self.how["found_by"] != "rule" else {"hint": _HINT}
+        return {"words": self.words, **self.how, **hint, "predicates": predicates}
 
     def _given(self, places: Any) -> list[int]:
         if not isinstance(places, list) or not all(type(place) is int for place in places):
@@ -121,10 +147,26 @@ class _Request:
         return [place for place, tag in enumerate(pos) if tag.startswith(_VERB_POS)]
 
 
-def draw(words: list[str], spans: Iterable[Span]) -> str:
-    """The words with spans in brackets behind their labels; spans do not overlap."""
+def draw(words: list[str], spans: Iterable[Span], in_colours: bool = False) -> str:
+    """
+    The words with spans in brackets behind their labels.
+
+    Parameters
+    ----------
+    spans
+        which do not overlap.
+    in_colours
+        give brackets and labels colours; a role has one, with its ``C-`` and ``R-``.
+    """
     shown = list(words)
+    roles: list[str] = []
     for label, start, end in spans:
-        shown[start] = f"[{label} {shown[start]}"
-        shown[end - 1] += "]"
+        opening, closing = f"[{label}", "]"
+        if in_colours:
+            role = label.removeprefix("C-").removeprefix("R-")
+            if role not in roles:
+                roles.append(role)
+            opening, closing = (colours.coloured(mark, roles.index(role)) for mark in (opening, closing))
+        shown[start] = f"{opening} {shown[start]}"
+        shown[end - 1] += closing
     return " ".join(shown)

@@ -53,6 +53,8 @@ class SRLReader(DatasetReader):
 
     Parameters
     ----------
+    skip_without_verb
+        whether predicates whose column has no span ``V`` are skipped, and counted in the log, instead of being refused.
     keep_without_predicate
         whether sentences without a predicate are instances; the official file of predictions needs them.
     max_predicates
@@ -66,6 +68,7 @@ class SRLReader(DatasetReader):
 
     def __init__(
         self,
+        skip_without_verb: bool = False,
         keep_without_predicate: bool = True,
         max_predicates: int | None = None,
         predicate_seed: int = 0,
@@ -75,6 +78,7 @@ class SRLReader(DatasetReader):
         super().__init__(**kwargs)
         if max_predicates is not None and max_predicates < 1:
             raise InputError(f"dataset_reader.max_predicates is {max_predicates}, expected 1 or more, or null for all.")
+        self._skip_without_verb = skip_without_verb
         self._keep_without_predicate = keep_without_predicate
         self._max_predicates = max_predicates
         self._predicate_seed = predicate_seed
@@ -134,6 +138,8 @@ class SRLReader(DatasetReader):
         for document in documents:
             counts.documents += 1
             for sentence in document.sentences:
+                if sentence.without_verb and not self._skip_without_verb:
+                    raise _no_verb(document.file, sentence)
                 place = {"sentence": counts.sentences, "num_propositions": len(sentence.propositions)}
                 counts.add(document.file, sentence)
                 words, tokens = list(sentence.words), [Token(word) for word in sentence.words]
@@ -208,6 +214,13 @@ class SRLReader(DatasetReader):
             f"{num_without:,}",
             skipped,
         )
+        if counts.without_verb.count:
+            logger.info(
+                "%s: skipped %s predicates whose column has no span V, as skip_without_verb says (first %s).",
+                path,
+                f"{counts.without_verb.count:,}",
+                counts.without_verb.first,
+            )
         if uncovered.count:
             logger.info(
                 "%s: %s spans V do not cover the row of their predicate; the indicator is at V (first %s).",
@@ -238,6 +251,7 @@ class _Counts:
     tokens: int = 0
     propositions: int = 0
     without_predicate: _Tally = field(default_factory=_Tally)
+    without_verb: _Tally = field(default_factory=_Tally)
     uncovered: _Tally = field(default_factory=_Tally)
 
     def add(self, file: str, sentence: Sentence) -> None:
@@ -247,7 +261,18 @@ class _Counts:
         place = f"{file}:{sentence.line}"
         if not sentence.propositions:
             self.without_predicate.add(f"{place}: {' '.join(sentence.words)[:60]!r}")
+        for proposition in sentence.without_verb:
+            self.without_verb.add(f"{place}: {proposition.lemma!r} of word {proposition.predicate}")
         for proposition in sentence.propositions:
             verb = next(span for span in proposition.arguments if span.label == VERB)
             if not verb.start <= proposition.predicate < verb.end:
                 self.uncovered.add(f"{place}: {proposition.lemma!r} of word {proposition.predicate}")
+
+
+def _no_verb(file: str, sentence: Sentence) -> InputError:
+    first = sentence.without_verb[0]
+    return InputError(
+        f"{file}:{sentence.line + first.predicate}: the column of the predicate {first.lemma!r} of word "
+        f"{first.predicate} has no span {VERB!r}, expected exactly one; if the corpus means it, skip_without_verb: "
+        "true in dataset_reader and validation_dataset_reader skips such predicates and counts them."
+    )

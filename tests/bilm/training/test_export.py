@@ -4,6 +4,7 @@ import json
 import lzma
 import os
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import h5py
@@ -11,10 +12,14 @@ import numpy as np
 import pytest
 import torch
 
+import elmo_tasks.bridge  # noqa: F401
+from elmo_tasks.bilm import BiLM
 from elmo_tasks.bilm.training.config import TrainingConfig
 from elmo_tasks.bilm.training.export import export_checkpoint, read_export
 from elmo_tasks.bilm.training.trainer import Trainer
 from elmo_tasks.errors import InputError
+from tests.bilm.test_against_stock import layers, stock, stock_layers
+from tests.bilm.training.conftest import MODEL
 from tests.bilm.training.test_trainer import EXPORTED, quiet
 
 MakeConfig = Callable[..., TrainingConfig]
@@ -29,6 +34,20 @@ def trainer(make_config: MakeConfig) -> Trainer:
 
 def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
     return {name: ((folder / name).read_bytes(), (folder / name).stat().st_mtime_ns) for name in os.listdir(folder)}
+
+
+@pytest.mark.skipif(find_spec("allennlp") is None, reason="needs AllenNLP, whose own biLM is compared with")
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_what_was_trained_loads_in_stock_allennlp(dtype: str, make_config: MakeConfig) -> None:
+    # AllenNLP knows words of 50 characters alone.
+    model = {**MODEL, "char_cnn": {**MODEL["char_cnn"], "max_characters_per_token": 50}}
+    trainer = quiet(make_config(model=model, epochs=2, weights_dtype=dtype))
+    trainer.run()
+    sentences = [["a", "dog", "eats", "fish", "."], ["unheard-of"]]
+    ours = layers(BiLM.from_files(trainer.folder / "options.json", trainer.folder / "weights.hdf5"), sentences)
+    torch.testing.assert_close(ours, stock_layers(stock(trainer.folder), sentences), atol=1e-5, rtol=0)
+    tolerance = {"float32": 1e-6, "float16": 5e-3}[dtype]
+    torch.testing.assert_close(ours, layers(trainer.model.bilm.eval(), sentences), atol=tolerance, rtol=0)
 
 
 class TestReadExport:

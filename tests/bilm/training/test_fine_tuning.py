@@ -118,6 +118,49 @@ def test_without_its_softmax_the_words_may_be_others(fine_tuning, general: Path)
     assert all(torch.equal(trainer.model.bilm.state_dict()[name], value) for name, value in expected.items())
 
 
+class TestFromACheckpoint:
+    @pytest.fixture
+    def checkpoint(self, general: Path) -> dict[str, Any]:
+        """What is in it; of the exported files only the vocabulary is left."""
+        for name in ("options.json", "weights.hdf5", "softmax.hdf5"):
+            (general / name).unlink()
+        return torch.load(general / "checkpoint.pt", weights_only=True)
+
+    def test_it_begins_with_weights_and_adagrad_s_sums(self, checkpoint: dict[str, Any], fine_tuning) -> None:
+        lines: list[str] = []
+        trainer = Trainer(fine_tuning(start_from="general/checkpoint.pt"), say=lines.append)
+        assert lines[0].startswith("begins with the biLM and the softmax and Adagrad's sums in ")
+        sums = trainer.optimizer.state_dict()["state"]
+        assert all(torch.equal(value, checkpoint["model"][name]) for name, value in trainer.model.state_dict().items())
+        assert sums.keys() == checkpoint["optimizer"]["state"].keys()
+        for number, kept in checkpoint["optimizer"]["state"].items():
+            assert float(kept["sum"].max()) > 1.0, "nothing was added to it"
+            assert torch.equal(sums[number]["sum"], kept["sum"])
+        assert trainer.batches_done == 0
+        assert not trainer.state.hidden.any()
+
+    def test_the_learning_rate_is_that_of_the_configuration(self, checkpoint: dict[str, Any], fine_tuning) -> None:
+        trainer = quiet(fine_tuning(start_from="general/checkpoint.pt", learning_rate=0.0))
+        trainer.run()
+        assert trainer.batches_done > 0
+        assert all(torch.equal(value, checkpoint["model"][name]) for name, value in trainer.model.state_dict().items())
+
+    def test_continued(self, checkpoint: dict[str, Any], fine_tuning, general: Path) -> None:
+        whole = quiet(fine_tuning(start_from="general/checkpoint.pt", epochs=1, output="whole"))
+        whole.run()
+        quiet(fine_tuning(start_from="general/checkpoint.pt", epochs=0.5)).run()
+        again = quiet(fine_tuning(start_from="general/checkpoint.pt", epochs=1))
+        again.run()
+        assert all(torch.equal(everything(again)[name], value) for name, value in everything(whole).items())
+        shutil.copytree(general, general.with_name("another"))
+        with pytest.raises(InputError, match=r"another configuration \(start_from\)"):
+            quiet(fine_tuning(start_from="another/checkpoint.pt", epochs=1))
+
+    def test_it_does_not_write_over_it(self, checkpoint: dict[str, Any], fine_tuning) -> None:
+        with pytest.raises(InputError, match="general: holds the checkpoint of a run with another configuration"):
+            quiet(fine_tuning(start_from="general/checkpoint.pt", output="general"))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -125,7 +168,12 @@ def test_without_its_softmax_the_words_may_be_others(fine_tuning, general: Path)
         ({"vocabulary": "general/vocabulary.txt"}, "vocabulary is that of the biLM in start_from"),
         ({"vocabulary_size": 8}, "vocabulary_size is that of the biLM in start_from"),
         ({"start_from": 3}, "start_from is 3, expected the folder of an exported biLM"),
-        ({"start_from": "nowhere"}, r"nowhere, expected the folder of an exported biLM \(.*\); it has no options.json"),
+        (
+            {"start_from": "nowhere"},
+            r"nowhere, expected the folder of an exported biLM \(.*; the folder has no options",
+        ),
+        ({"start_from": "nowhere/checkpoint.pt"}, r"nowhere/checkpoint.pt, and there is no such file"),
+        ({"start_from": "general/checkpoint.pt", "vocabulary_size": 8}, "vocabulary_size is that of the biLM in start"),
         ({"start_from": None}, "the key 'model' is missing"),
     ],
 )

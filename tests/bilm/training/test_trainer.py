@@ -1,5 +1,6 @@
 """Whole training runs on a toy language: what is learned, what is exported, what a continued run gives."""
 
+import gzip
 import json
 import math
 import mmap
@@ -23,10 +24,27 @@ from elmo_tasks.errors import InputError
 
 MakeConfig = Callable[..., TrainingConfig]
 EXPORTED = ["options.json", "softmax.hdf5", "vocabulary.txt", "weights.hdf5"]
+FILES = sorted([*EXPORTED, "checkpoint.pt", "log.jsonl", "training.lock"])
 
 
 def quiet(config: TrainingConfig) -> Trainer:
     return Trainer(config, say=lambda line: None)
+
+
+def cut_short(config: TrainingConfig, saved: int, done: int) -> None:
+    """A run that ends after `done` batches as if killed; its checkpoint is of `saved` ones, for 0 there is none."""
+    trainer = quiet(replace(config, checkpoint_minutes=0))
+    save, step = trainer.save, trainer.step
+
+    def step_or_end() -> torch.Tensor:
+        if trainer.batches_done == done:
+            raise KeyboardInterrupt
+        return step()
+
+    trainer.save = lambda: save() if trainer.batches_done == saved else None  # type: ignore[method-assign]
+    trainer.step = step_or_end  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run()
 
 
 def everything(trainer: Trainer) -> dict[str, torch.Tensor]:
@@ -186,7 +204,7 @@ class TestExport:
             np.testing.assert_array_equal(file["W"][...], weight.detach().numpy().astype(dtype))
             np.testing.assert_array_equal(file["b"][...], bias.detach().squeeze(1).numpy().astype(dtype))
         assert (folder / "vocabulary.txt").read_text().split() == trainer.vocabulary.words
-        assert sorted(os.listdir(folder)) == sorted([*EXPORTED, "checkpoint.pt", "log.jsonl"])
+        assert sorted(os.listdir(folder)) == FILES
 
     def test_a_given_vocabulary_and_its_first_words(self, make_config: MakeConfig, corpus: Path) -> None:
         (corpus / "v.txt").write_text("<S>\n</S>\n<UNK>\n.\na\nfish\ndogs\n")
@@ -195,6 +213,40 @@ class TestExport:
         assert (trainer.folder / "vocabulary.txt").read_text() == "<S>\n</S>\n<UNK>\n.\na\nfish\n"
         with h5py.File(trainer.folder / "softmax.hdf5") as file:
             assert file["W"].shape == (6, 8)
+
+
+class TestReadingTheCorpus:
+    @pytest.mark.parametrize("vocabulary", [None, "v.txt"], ids=["counted", "given"])
+    def test_it_is_read_once(
+        self, vocabulary: str | None, make_config: MakeConfig, corpus: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (corpus / "v.txt").write_text("<S>\n</S>\n<UNK>\n.\na\nfish\ndogs\n")
+        read: list[str] = []
+        monkeypatch.setattr(
+            "elmo_tasks.bilm.training.corpus.read_sentences",
+            lambda shard: read.append(shard.name) or (line.split() for line in shard.read_text().splitlines()),
+        )
+        lines: list[str] = []
+        trainer = Trainer(make_config(vocabulary=vocabulary, negative_samples=2), say=lines.append)
+        assert read == ["train-0.txt", "train-1.txt"]
+        assert lines == ["counting 2 shards" + (" and their words" if vocabulary is None else "")]
+        text = (corpus / "train-0.txt").read_text() + (corpus / "train-1.txt").read_text()
+        assert (trainer.num_sentences, trainer.num_tokens) == (120, len(text.split()))
+
+    def test_a_large_shard_is_named(
+        self, make_config: MakeConfig, corpus: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with (corpus / "train-1.txt").open("a") as file:
+            file.write("a cat eats fish .\n" * 40)
+        size = (corpus / "train-1.txt").stat().st_size
+        monkeypatch.setattr("elmo_tasks.bilm.training.corpus._LARGE", size - 1)
+        packed = gzip.compress((corpus / "train-0.txt").read_bytes())
+        (corpus / "train-2.txt.gz").write_bytes(packed)
+        monkeypatch.setattr("elmo_tasks.bilm.training.corpus._LARGE_PACKED", len(packed) - 1)
+        lines: list[str] = []
+        Trainer(make_config(corpus=["train-*.txt", "train-2.txt.gz"]), say=lines.append)
+        named = [line.partition(": each direction holds a shard in memory; cut this one, ")[0] for line in lines[:-1]]
+        assert named == [str(corpus / "train-1.txt"), str(corpus / "train-2.txt.gz")]
 
 
 class TestMistakes:
@@ -261,7 +313,7 @@ class TestMistakes:
 
     def test_a_log_that_cannot_be_written(self, make_config: MakeConfig, corpus: Path) -> None:
         (corpus / "out" / "log.jsonl").mkdir(parents=True)
-        with pytest.raises(InputError, match=r"log.jsonl: the file cannot be written \(Is a directory\)"):
+        with pytest.raises(InputError, match=r"log.jsonl: the file cannot be read \(Is a directory\)"):
             quiet(make_config()).run()
 
     @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")

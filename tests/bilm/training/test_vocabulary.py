@@ -39,14 +39,29 @@ def test_counted_from_a_corpus(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text("c a d\n")
     shards = [tmp_path / "a.txt", tmp_path / "b.txt"]
     # By falling count, equal counts by code points; the special words stand first and are not counted.
-    assert Vocabulary.from_corpus(shards).words == ["<S>", "</S>", "<UNK>", "b", "a", "c", "d"]
-    assert Vocabulary.from_corpus(shards, max_size=5).words[3:] == ["b", "a"]
-    assert Vocabulary.from_corpus(shards, min_count=2).words[3:] == ["b", "a", "c"]
+    sentences, counts = count_words(shards, say=print)
+    assert sentences == 3
+    assert Vocabulary.from_counts(counts).words == ["<S>", "</S>", "<UNK>", "b", "a", "c", "d"]
+    assert Vocabulary.from_counts(counts, max_size=5).words[3:] == ["b", "a"]
+    assert Vocabulary.from_counts(counts, min_count=2).words[3:] == ["b", "a", "c"]
+
+
+def test_a_count_says_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.txt").write_text("b b c\na\n")
+    (tmp_path / "b.txt").write_text("c a d\n")
+    shards = [tmp_path / "a.txt", tmp_path / "b.txt"]
+    said: list[str] = []
+    count_words(shards, said.append)
+    assert said == [], "a short count says nothing"
+    monkeypatch.setattr("elmo_tasks.bilm.training.corpus._SECONDS_BETWEEN_LINES", 2.0)
+    monkeypatch.setattr("time.monotonic", iter([10.0, 11.0, 12.0, 13.0]).__next__)
+    count_words(shards, said.append)
+    assert said == ["shard 1 of 2: 4 tokens, 2 tokens/s"]
 
 
 def test_how_much_of_a_text_is_covered(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("b b c\na b <UNK> d\n")
-    counts = count_words([tmp_path / "a.txt"])
+    _, counts = count_words([tmp_path / "a.txt"], say=print)
     assert Vocabulary.from_counts(counts, max_size=4).covered(counts) == pytest.approx(3 / 7)
     # A token that is written <UNK> is one, and no vocabulary covers it.
     assert Vocabulary.from_counts(counts).covered(counts) == pytest.approx(6 / 7)

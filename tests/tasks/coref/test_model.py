@@ -27,6 +27,8 @@ from tests.tasks.conftest import BuildModel
 from tests.tasks.networks import sigmoid, softmax, tensors_of
 
 ARMS = ("baseline", "elmo", "elmo_only")
+# ELMo's columns in the arm with all: characters come before them, and words behind.
+ELMO = slice(9, 9 + 12)
 
 
 @pytest.fixture(autouse=True)
@@ -152,8 +154,7 @@ def document_loop(
 @pytest.mark.parametrize("arm", ARMS)
 def test_a_document_equals_the_loop(build: BuildModel, arm: str) -> None:
     model, instances = build(arm)
-    # characters come before elmo, and words behind it
-    elmo = list(range(9, 9 + 12)) if arm == "elmo" else None
+    elmo = list(range(ELMO.start, ELMO.stop)) if arm == "elmo" else None
     assert model.text_field_embedder.get_output_dim() == {"baseline": 15, "elmo": 27, "elmo_only": 21}[arm]
     for instance in (instances[0], instances[1], instances[3]):
         kept, clusters, loss = document_loop(model, instance, elmo)
@@ -200,6 +201,48 @@ def test_gradients_do_not_depend_on_blocks_and_padding(build: BuildModel, arm: s
     for other in results[1:]:
         for name, gradient in results[0].items():
             np.testing.assert_allclose(gradient, other[name], rtol=0, atol=1e-10, err_msg=name)
+
+
+def test_so_many_places_are_embedded_at_a_time(build: BuildModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, instances = build("baseline")
+    sentences = tensors_of(model, instances[:1])["sentences"]["tokens"]["tokens"][0]
+    num_sentences, num_places = sentences.shape
+    assert num_sentences > 2
+    shapes = []
+    for network in (model.text_field_embedder.token_embedder_characters, model.encoder):
+        network.register_forward_pre_hook(lambda _, given: shapes.append(given[0].shape[:2]))
+    for places, rows in ((8192, num_sentences), (2 * num_places + 1, 2), (1, 1)):
+        monkeypatch.setattr("elmo_tasks.tasks.coref.model.PLACES_AT_A_TIME", places)
+        shapes.clear()
+        run(model, instances[:1])
+        assert {shape[1] for shape in shapes} == {num_places}
+        assert max(shape[0] for shape in shapes) == rows
+        assert len(shapes) == 2 * -(-num_sentences // rows)
+
+
+def test_dropout_is_where_the_authors_program_has_it(build: BuildModel) -> None:
+    """0.5 on the words, ELMo's numbers and those that heads are summed from included; 0.2 on the LSTM's output."""
+    model, instances = build("elmo", {"elmo_in_head": True})
+    seen: dict[str, Any] = {}
+    model.text_field_embedder.register_forward_hook(lambda _, given, made: seen.update(embedded=made))
+    model.encoder.register_forward_hook(lambda _, given, made: seen.update(words=given[0], encoded=made, mask=given[1]))
+    model.spans.register_forward_pre_hook(lambda _, given: seen.update(of_spans=given))
+    model.train()
+    torch.manual_seed(0)
+    model(**tensors_of(model, instances[:1]))
+    seen = {name: value.detach() if isinstance(value, torch.Tensor) else value for name, value in seen.items()}
+    encoded, heads = (part.detach() for part in seen["of_spans"][:2])
+    mask = seen["mask"]
+    for before, after, rate in (
+        (seen["embedded"][mask], seen["words"][mask], 0.5),
+        (seen["embedded"][mask][:, ELMO], seen["words"][mask][:, ELMO], 0.5),
+        (seen["encoded"][mask], encoded, 0.2),
+    ):
+        left = (after != 0) & (before != 0)
+        torch.testing.assert_close(after[left], before[left] / (1 - rate), rtol=1e-10, atol=0)
+        share = float(left.sum()) / float((before != 0).sum())
+        assert share == pytest.approx(1 - rate, abs=0.1)
+    assert torch.equal(heads, seen["words"][mask])
 
 
 def test_fewer_spans_and_antecedents_where_that_is_asked_for(build: BuildModel) -> None:

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from elmo_tasks.tasks.coref.pairs import PairScorer, distance_bins
+from tests.tasks.coref.largest import Largest, kept_for_the_gradient
 
 DIM, GENRES, FEATURE = 7, 4, 3
 
@@ -95,6 +96,29 @@ def test_dropout_is_the_same_when_a_block_is_computed_once_more_for_the_gradient
     # the output is linear in the last weights, so that weights times gradient are the scores less the bias
     expected = float((scores[finite].sum() - output.bias * finite.sum()).detach())
     assert float((output.weight * output.weight.grad).sum().detach()) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("block_size", [4, 16, 64])
+def test_memory_is_that_of_a_block(block_size: int) -> None:
+    """No tensor has the spans' numbers for each pair, and no block's hidden layers are kept for the gradient."""
+    count, dim, hidden, feature, antecedents = 150, 64, 30, 4, 60
+    made = PairScorer(dim, GENRES, [hidden, hidden], 0.2, antecedents, block_size, feature)
+    spans = torch.randn(count, dim, requires_grad=True)
+    given = spans, torch.zeros(count, dtype=torch.long), torch.tensor(0)
+    pairs_of_a_block = block_size * (block_size + antecedents)
+    largest_allowed = max(pairs_of_a_block * hidden, block_size * hidden * dim, count * max(antecedents, dim))
+    assert largest_allowed < count * antecedents * dim
+    with Largest() as forward:
+        scores = made(*given)
+    with Largest() as backward:
+        torch.where(torch.isfinite(scores), scores, 0.0).sum().backward()
+    assert forward.size <= largest_allowed
+    assert backward.size <= largest_allowed
+    # of all pairs their scores, where there are any, and of each block what it is computed from
+    blocks = -(-count // block_size)
+    weights = sum(parameter.numel() for parameter in made.parameters())
+    assert kept_for_the_gradient(lambda: made(*given)) <= blocks * (count * dim + count + weights) + count * antecedents
+    assert blocks * pairs_of_a_block * hidden > count * antecedents * hidden
 
 
 def test_bins_of_distances() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elmo_tasks.tasks.coref.spans import SpanEncoder, best_spans, without_crossing
+from tests.tasks.coref.largest import Largest
 from tests.tasks.networks import softmax
 
 WORDS, ENCODED, TOKEN, WIDTH, FEATURE = 11, 4, 5, 4, 3
@@ -135,6 +136,19 @@ def test_what_dropout_leaves_is_scaled(encoder: SpanEncoder) -> None:
     vectors, _ = encoder(*words, places, places + 1, kept)
     width = vectors[:, 2 * ENCODED : 2 * ENCODED + FEATURE]
     assert float((width.mean(dim=0) / encoder.width[0] - 1).abs().max().detach()) < 0.06
+
+
+def test_no_vector_of_a_candidate_is_made() -> None:
+    """There are ten candidates a word, and a width's are scored at a time."""
+    count, encoded_dim, token_dim, hidden = 90, 40, 30, 8
+    made = SpanEncoder(encoded_dim, token_dim, [hidden, hidden], 0.2, 10, 6).train()
+    given = torch.randn(count, encoded_dim), torch.randn(count, token_dim), torch.zeros(count, dtype=torch.long)
+    kept = made.draw(count)
+    with Largest() as scoring:
+        made.candidate_scores(*given, kept)
+    # the scores of all, and what the words add to the hidden sums of one width
+    assert scoring.size <= max(count * 10, count * hidden)
+    assert scoring.size < count * encoded_dim
 
 
 def test_texts_shorter_than_the_widest_span(encoder: SpanEncoder) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from elmo_tasks.reproduce.items import read_items
-from tests.tasks.commands import Commands
+from tests.tasks.commands import OFFICIAL, Commands
 
 
 def test_train_evaluate_predict_and_count_items(commands: Commands, repository: Path) -> None:
@@ -28,6 +28,20 @@ def test_train_evaluate_predict_and_count_items(commands: Commands, repository: 
     assert ids == [f"dev-{number}" for number in (1, 2, 3, 5, 6, 7, 8)]
     printed = f"accuracy: {100 * accuracy:.2f}%  correct: {round(7 * accuracy)} / 7\n"
     assert commands.score("snli", data, labels) == printed
+
+    # pairs without a label are judged too, where labels are not read, and there are no figures
+    rows = [json.loads(line) for line in data.read_text(encoding="utf-8").splitlines()]
+    unlabelled = commands.folder / "test.jsonl"
+    unlabelled.write_text(
+        "".join(json.dumps({key: row[key] for key in row if key != "gold_label"}) + "\n" for row in rows),
+        encoding="utf-8",
+    )
+    scores, judged = commands.evaluate(unlabelled, **OFFICIAL, **{"dataset_reader.read_labels": False})
+    assert scores == {}
+    assert [json.loads(line)["pairID"] for line in judged.read_text(encoding="utf-8").splitlines()] == [
+        row["pairID"] for row in rows
+    ]
+    assert commands.score("snli", data, judged).endswith(" / 7\n")
 
 
 def test_a_bad_line_ends_training_with_one_sentence(commands: Commands, repository: Path, tmp_path: Path) -> None:

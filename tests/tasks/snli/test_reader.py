@@ -122,6 +122,15 @@ def test_files_without_a_labelled_pair(write_pairs: WritePairs) -> None:
         list(SNLIReader().read(path))
 
 
+def test_pairs_whose_labels_are_not_read(write_pairs: WritePairs, caplog: pytest.LogCaptureFixture) -> None:
+    path = write_pairs("test.jsonl", {"gold_label": "-"}, {"gold_label": "hidden"}, {"gold_label": None}, {})
+    with caplog.at_level(logging.INFO, "elmo_tasks.tasks.snli.reader"):
+        instances = list(SNLIReader(read_labels=False).read(path))
+    assert [instance["metadata"]["pair_id"] for instance in instances] == ["0", "1", "2", "3"]
+    assert all(set(instance.fields) == {"premise", "hypothesis", "metadata"} for instance in instances)
+    assert message(caplog).startswith(f"{path}: 4 pairs read, 4 instances; skipped: 0 without a label, 0 that")
+
+
 @pytest.mark.parametrize(
     ("parse", "found"), [({}, "is missing"), ({"sentence1_binary_parse": "( ( ) )"}, "has no word")]
 )

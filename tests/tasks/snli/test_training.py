@@ -36,12 +36,14 @@ def test_training_learns_the_training_pairs(train: TrainConfig, tmp_path: Path, 
 
 @TrainerCallback.register("learning_rates_for_tests", exist_ok=True)
 class LearningRates(TrainerCallback):
-    """Notes the learning rate after each epoch."""
+    """Notes the learning rate after each epoch, and the development accuracy."""
 
     seen: ClassVar[list[float]] = []
+    accuracies: ClassVar[list[float]] = []
 
     def on_epoch(self, trainer: Any, metrics: dict[str, Any], epoch: int, is_primary: bool = True, **_: Any) -> None:
         self.seen.append(trainer.optimizer.param_groups[0]["lr"])
+        self.accuracies.append(metrics["validation_accuracy"])
 
 
 def test_the_learning_rate_is_halved_when_development_accuracy_does_not_rise(train: TrainConfig) -> None:
@@ -50,6 +52,23 @@ def test_the_learning_rate_is_halved_when_development_accuracy_does_not_rise(tra
     stuck = {"trainer.num_epochs": 4, "trainer.optimizer.lr": 1e-6}
     train("baseline", **stuck, **{"trainer.callbacks": ["learning_rates_for_tests"]})
     assert LearningRates.seen == pytest.approx([1e-6, 1e-6 / 2, 1e-6 / 4, 1e-6 / 8])
+
+
+def test_the_learning_rate_stays_where_development_accuracy_rises(train: TrainConfig, repository: Path) -> None:
+    LearningRates.seen.clear()
+    LearningRates.accuracies.clear()
+    data = str(repository / "fixtures" / "snli" / "train.jsonl")
+    learning = {"trainer.num_epochs": 6, "trainer.optimizer.lr": 0.03, "trainer.patience": None}
+    learning |= {"model.dropout": 0.0, "model.output_dropout": 0.0, "validation_data_path": data}
+    train("baseline", **learning, **{"trainer.callbacks": ["learning_rates_for_tests"]})
+    expected, rate, best = [], 0.03, -1.0
+    for accuracy in LearningRates.accuracies:
+        rate = rate if accuracy > best else rate / 2
+        best = max(best, accuracy)
+        expected.append(rate)
+    assert len(set(LearningRates.accuracies)) > 2
+    assert 1 < len(set(expected)) < len(expected)  # halved, and not always
+    assert LearningRates.seen == pytest.approx(expected)
 
 
 def test_several_training_files(train: TrainConfig, tmp_path: Path, repository: Path) -> None:

@@ -29,6 +29,18 @@ def test_train_evaluate_and_score(commands: Commands, repository: Path) -> None:
     assert not warnings
     assert scored.f1 / 100 == pytest.approx(scores["f1"], abs=1e-12)
 
+    # a test file without answers gives the same predictions, and no figures
+    document = json.loads(data.read_text(encoding="utf-8"))
+    for article in document["data"]:
+        for paragraph in article["paragraphs"]:
+            for question in paragraph["qas"]:
+                del question["answers"]
+    unlabelled = commands.folder / "test.json"
+    unlabelled.write_text(json.dumps(document), encoding="utf-8")
+    scores, official = commands.evaluate(unlabelled, **OFFICIAL, **{"dataset_reader.read_labels": False})
+    assert scores == {}
+    assert json.loads(official.read_text(encoding="utf-8")) == answers
+
 
 def test_a_bad_answer_ends_training_with_one_sentence(commands: Commands, repository: Path, tmp_path: Path) -> None:
     text = (repository / "fixtures" / "squad" / "train.json").read_text(encoding="utf-8")

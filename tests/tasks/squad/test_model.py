@@ -208,6 +208,11 @@ def test_a_passage_of_one_token_and_one_without_a_blank(build: BuildModel) -> No
         reader.apply_token_indexers(request)
     answers = model.forward_on_instances(requests)
     assert [answer["best_span_text"] for answer in answers[:2]] == ["Tom", "湖は" * 2000]
+    # a word's beginning is all that is computed with, however long it is
+    passage = tensors_of(model, requests)["passage"]
+    assert passage["characters"]["token_characters"].shape == (3, 3, 14)
+    (elmo,) = passage["elmo"].values()
+    assert elmo.shape == (3, 3, 50)
 
 
 # --- dropout ---

@@ -77,6 +77,9 @@ def test_several_requests_are_answered_as_each_alone(predictor: Predictor) -> No
         ({"passage": ["a"], "question": "b"}, '"passage" must be a text, found list'),
         ({"passage": "a", "question": "b", "k": 0}, '"k" is 0, expected a whole number of at least 1'),
         ({"passage": "a", "question": "b", "k": True}, '"k" is True, expected a whole number'),
+        ({"passage": "a", "question": "b", "id": 7}, '"id" must be a string, found int'),
+        ({"passage": "a", "question": "b", "id": ["q1"]}, '"id" must be a string, found list'),
+        ({"passage": "a", "question": "b", "id": None}, '"id" must be a string, found NoneType'),
         ({"context": "a", "question": "b"}, r'a request has the keys "passage", "question" .*found "context"'),
     ],
 )

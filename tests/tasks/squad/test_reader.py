@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from allennlp.data import Instance
-from allennlp.data.tokenizers import WhitespaceTokenizer
+from allennlp.data import Instance, Token, Tokenizer
+from allennlp.data.tokenizers import LettersDigitsTokenizer, WhitespaceTokenizer
 
 from elmo_tasks.errors import InputError
 from elmo_tasks.formats.squad import Answer
@@ -132,13 +132,57 @@ def test_texts_without_a_word(arguments: tuple[str, str], sentence: str) -> None
         SquadReader().text_to_instance(*arguments)
 
 
+class LettersAlone(LettersDigitsTokenizer):
+    def tokenize(self, text: str) -> list[Token]:
+        return [token for token in super().tokenize(text) if token.text.isalpha()]
+
+
+class FirstLower(WhitespaceTokenizer):
+    def tokenize(self, text: str) -> list[Token]:
+        first, *others = super().tokenize(text)
+        return [Token(first.text.lower()), *others]
+
+
+class QuestionsLower(WhitespaceTokenizer):
+    def tokenize(self, text: str) -> list[Token]:
+        return [Token(word.lower() if text.endswith("?") else word) for word in text.split()]
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "sentence"),
+    [
+        (
+            FirstLower(),
+            "passage of question 'train001': the tokenizer gives 'lake', which does not stand in the text; ",
+        ),
+        (QuestionsLower(), "question 'train001': the tokenizer gives 'where', which does not stand in the text; "),
+        (LettersAlone(), "question 'train003': no token shares a character with the answer '1896' at 89; "),
+    ],
+)
+def test_a_tokenizer_that_does_not_fit_is_named_with_file_and_question(
+    train_file: Path, tokenizer: Tokenizer, sentence: str
+) -> None:
+    with pytest.raises(InputError, match=f"^{re.escape(f'{train_file}: {sentence}')}"):
+        list(SquadReader(tokenizer=tokenizer).read(train_file))
+
+
+def test_questions_without_their_answers(train_file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    document = json.loads(train_file.read_text(encoding="utf-8"))
+    del document["data"][0]["paragraphs"][0]["qas"][0]["answers"]
+    unlabelled = tmp_path / "test.json"
+    unlabelled.write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(InputError, match="question 'train001' .* there is no \"answers\""):
+        list(SquadReader().read(unlabelled))
+    with caplog.at_level(logging.INFO, "elmo_tasks.tasks.squad.reader"):
+        instances = list(SquadReader(read_labels=False).read(unlabelled))
+    assert caplog.messages[-1] == f"{unlabelled}: 17 questions on 5 paragraphs; no answer was read."
+    labelled = SquadReader().read(train_file)
+    assert [one["metadata"]["id"] for one in instances] == [one["metadata"]["id"] for one in labelled]
+    assert all(set(instance.fields) == {"question", "passage", "metadata"} for instance in instances)
+    assert not any("answers" in instance["metadata"].metadata for instance in instances)
+
+
 def test_an_answer_that_the_tokenizer_leaves_out() -> None:
-    from allennlp.data.tokenizers import LettersDigitsTokenizer
-
-    class LettersAlone(LettersDigitsTokenizer):
-        def tokenize(self, text: str) -> list[Any]:
-            return [token for token in super().tokenize(text) if token.text.isalpha()]
-
     with pytest.raises(InputError, match=r"no token shares a character with the answer '!' at 3; the tokenizer leaves"):
         SquadReader(tokenizer=LettersAlone()).text_to_instance("Who?", "Tom!", [Answer("!", 3)])
 

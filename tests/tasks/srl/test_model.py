@@ -110,11 +110,13 @@ def test_what_is_orthogonal_at_the_start_and_what_is_nought(build: BuildModel) -
     model, _ = build("baseline")
     torch.manual_seed(1)
     tagger = type(model)(
-        model.vocab, model.text_field_embedder, _Lazy(model.encoder.float()), predicate_dim=3, loss="mean"
+        model.vocab, model.text_field_embedder, _Lazy(model.encoder.float()), predicate_dim=100, loss="mean"
     )
     weight = tagger.tag_projection.weight.detach()  # more tags than numbers: orthonormal columns
     torch.testing.assert_close(weight.T @ weight, torch.eye(weight.size(1)), atol=1e-5, rtol=0)
     assert not tagger.tag_projection.bias.any()
+    bound = (6 / (2 + 100)) ** 0.5  # Glorot uniform
+    assert 0.9 * bound < float(tagger.predicate_embedding.weight.detach().abs().max()) <= bound
 
 
 class _Lazy:

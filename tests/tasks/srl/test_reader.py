@@ -134,6 +134,29 @@ def test_what_was_read_and_skipped_is_said_once(train_file: Path, caplog: pytest
     )
 
 
+def test_predicates_without_a_verb_are_skipped_and_counted_where_that_is_asked_for(
+    train_file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Official OntoNotes has some (github.com/utahnlp/structured_tuning_srl/issues/1)."""
+    lines = train_file.read_text(encoding="utf-8").split("\n")
+    first, *_, last = [number for number, line in enumerate(lines) if "(V*)" in line]
+    for number in (first, last):
+        lines[number] = lines[number].replace("(V*)", "*", 1)
+    path = tmp_path / "t.gold_conll"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    with caplog.at_level(logging.INFO, "elmo_tasks.tasks.srl.reader"):
+        found = list(SRLReader(skip_without_verb=True).read(path))
+    everything = list(SRLReader().read(train_file))
+    assert [parts_of(one) for one in found[1:-1]] == [parts_of(one) for one in everything[1:-1]]
+    for one, whole in ((found[0], everything[0]), (found[-1], everything[-1])):  # sentences of this predicate alone
+        assert parts_of(one) == (whole["metadata"]["words"], -1, "-", ["O"] * len(whole["metadata"]["words"]))
+    assert "instances: 10 predicates and 4 sentences without any" in caplog.text
+    assert (
+        f"{path}: skipped 2 predicates whose column has no span V, as skip_without_verb says (first {path}:2: "
+        "'sell' of word 1)."
+    ) in caplog.messages
+
+
 def test_a_budget_is_the_same_draw_for_every_arm(train_file: Path, caplog: pytest.LogCaptureFixture) -> None:
     everything = [parts_of(one) for one in SRLReader().read(train_file)]
 
@@ -191,7 +214,13 @@ def test_a_tag_that_training_lacks_is_taken_for_outside(repository: Path, train_
     [
         (2, "(ARG0*) -", "(ARG0* -", r":3: column 12 \(predicate 'sell' of word 1\): '\(V\*\)' stands inside"),
         (9, " * * -", " * (V*) -", r":9: column 12 .*: found 2 spans of 'V', expected exactly one"),
-        (3, "(V*) -", "* -", r":3: column 12 .*: found 0 spans of 'V', expected exactly one"),
+        (
+            3,
+            "(V*) -",
+            "* -",
+            r":3: the column of the predicate 'sell' of word 1 has no span 'V', expected exactly one; if the corpus "
+            r"means it, skip_without_verb: true in dataset_reader and validation_dataset_reader skips such",
+        ),
         (4, "(ARG1* -", "-", r":4: found 12 columns, expected 13 as in the sentence's first line 2"),
         (3, "- - * (V*)", "- - (ORG (V*)", r":3: column 11 \(named entity\): found '\(ORG'"),
         (6, "- - - - *", "go 01 - - *", r":2: this sentence has 1 columns of arguments for 2 predicates"),
