@@ -30,6 +30,25 @@ std.trace('elmo_tasks uses the profile %(name)s: %(description)s' % resolved, {
   },
   word_vectors: usable(resolved.word_vectors),
 
+  // what a second table of vectors adds to a config, where the profile has one
+  second_vectors:: if !std.objectHas(resolved, 'word_vectors_2') then {} else {
+    local entry = usable(resolved.word_vectors_2),
+    dataset_reader+: { token_indexers+: { tokens_2: {
+      type: 'word_ids',
+      namespace: 'tokens_2',
+      lowercase_tokens: entry.lowercase,
+      map_treebank_tokens: entry.map_treebank_tokens,
+    } } },
+    vocabulary+: { pretrained_files+: { tokens_2: entry.file }, min_pretrained_embeddings+: { tokens_2: -1 } },
+    model+: { text_field_embedder+: { token_embedders+: { tokens_2: {
+      type: 'word_vectors',
+      vocab_namespace: 'tokens_2',
+      pretrained_file: entry.file,
+      embedding_dim: entry.dim,
+      unit_length: true,
+    } } } },
+  },
+
   // of the token embedder of ELMo, and of its token indexer
   bilm: bilm('bilm'),
   bilm_random: bilm('bilm_random'),

@@ -37,8 +37,14 @@ _VECTOR_KEYS = ("file", "dim", "lowercase", "map_treebank_tokens", "where")
 _BILM_KEYS = ("options_file", "weights_file", "map_treebank_tokens", "where")
 # Every other key of a task is the path of one of its files, under the name that the task's configs use.
 _TASK_KEYS = ("where", "sizes", "training")
-_TRAINING_KEYS = ("dataset_reader", "data_loader", "validation_data_loader", "trainer")
-_TOP_KEYS = ("name", "description", "word_vectors", *_BILM_ENTRIES, "tasks")
+_TRAINING_KEYS = (
+    "dataset_reader",
+    "validation_dataset_reader",
+    "data_loader",
+    "validation_data_loader",
+    "trainer",
+)
+_TOP_KEYS = ("name", "description", "word_vectors", "word_vectors_2", *_BILM_ENTRIES, "tasks")
 
 
 def publish(profile: str | None = None) -> None:
@@ -70,9 +76,10 @@ def resolve(profile: str) -> dict[str, Any]:
 
     Returns
     -------
-    ``name``, ``description``, ``file``; ``word_vectors`` (``file``, ``dim``, ``lowercase``, ``map_treebank_tokens``);
-    ``bilm``, ``bilm_random``, ``bilm_shuffled`` (``options``: the content of the options file, ``weights_file``,
-    ``map_treebank_tokens``); ``tasks`` (paths of the files, ``sizes``, ``training``). An entry that cannot be used is
+    ``name``, ``description``, ``file``; ``word_vectors`` (``file``, ``dim``, ``lowercase``, ``map_treebank_tokens``),
+    and ``word_vectors_2`` where the profile has it; ``bilm``, ``bilm_random``, ``bilm_shuffled`` (``options``: the
+    content of the options file, ``weights_file``, ``map_treebank_tokens``); ``tasks`` (paths of the files, ``sizes``,
+    ``training``). An entry that cannot be used is
     ``{"error": sentence}``.
 
     Raises
@@ -87,6 +94,10 @@ def resolve(profile: str) -> dict[str, Any]:
     resolved: dict[str, Any] = {"name": name, "description": str(content.get("description", "")), "file": str(path)}
     resource = _Resources(name, path)
     resolved["word_vectors"] = resource.checked("word_vectors", content.get("word_vectors"), resource.word_vectors)
+    if "word_vectors_2" in content:
+        resolved["word_vectors_2"] = resource.checked(
+            "word_vectors_2", content["word_vectors_2"], resource.word_vectors
+        )
     for entry in _BILM_ENTRIES:
         resolved[entry] = resource.checked(entry, content.get(entry), resource.bilm)
     tasks = content.get("tasks", {})

@@ -80,4 +80,4 @@ local data = profile.task('coref');
     callbacks: [profile.announcement],
     checkpointer: { type: 'exact_resume' },
   },
-} + profile.overrides('coref')
+} + profile.second_vectors + profile.overrides('coref')

@@ -12,7 +12,9 @@ local feature_dim = baseline.model.feature_dim;
 
 // Trainable numbers of the network without the vectors of characters and features, which are the same in both.
 local trainable(width, elmo) =
-  local token_dim = embedders.tokens.embedding_dim + width.num_filters * std.length(characters.ngram_filter_sizes);
+  local token_dim = embedders.tokens.embedding_dim
+    + (if std.objectHas(embedders, 'tokens_2') then embedders.tokens_2.embedding_dim else 0)
+    + width.num_filters * std.length(characters.ngram_filter_sizes);
   local encoded_dim = 2 * width.hidden_size;
   local span_dim = 2 * encoded_dim + feature_dim + token_dim;
   // both directions: the gates' matrices and biases, and the states before the first word

@@ -5,6 +5,7 @@ import os
 import re
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from allennlp.common import Params
 from allennlp.data import DatasetReader
 from allennlp.data.batch import Batch
 
+from elmo_tasks.reproduce import profile as profiles
 from tests.experiments.switches import built, changed, snippets
 
 pytestmark = pytest.mark.usefixtures("published_paper_profile")
@@ -52,23 +54,46 @@ def test_genres_of_ontogum(repository: Path) -> None:
     assert {instance["genre"].label for instance in reader.read(config["train_data_path"])} == {"harbour", "tide"}
 
 
-def test_a_second_table_of_vectors(repository: Path, tmp_path: Path) -> None:
+def test_a_second_table_of_vectors(repository: Path, tmp_path: Path, published_paper_profile: Path) -> None:
     page = (repository / "docs" / "coref.md").read_text(encoding="utf-8")
-    block = re.search(r"namespace of its own:\n\n((?: {4}.*\n)+)", page)
-    assert block is not None
+    line = re.search(
+        r"is a line in the profile .*\n\n {4}\(import 'experiments/profiles/paper.jsonnet'\) \+ (.*)\n", page
+    )
+    assert line is not None
     vectors = repository / "fixtures" / "sst5" / "vectors.txt"
-    snippet = block[1].replace("turian.50d.txt", str(vectors)).replace("embedding_dim: 50", "embedding_dim: 6")
-    text = f"(import '{repository}/experiments/coref/baseline.jsonnet') + {{ {snippet} }}"
-    config = json.loads(evaluate_snippet("page", text, ext_vars=dict(os.environ)))
-    model = built(config, tmp_path)
-    assert model.encoder.get_input_dim() == WORDS + CHARACTERS + 6
-    weight = model.text_field_embedder.token_embedder_more.weight
+    added = line[1].replace("turian.50d.txt", str(vectors))
+    profile = tmp_path / "two_tables.jsonnet"
+    # beside the profile's folder, since its paths count from there
+    profile.write_text(f"(import '{published_paper_profile}/with_controls.jsonnet') + {added}", encoding="utf-8")
+    profiles.publish(str(profile))
+
+    config = config_of(repository, "baseline")
+    model = built(config, tmp_path / "baseline")
+    assert model.encoder.get_input_dim() == WORDS + 6 + CHARACTERS
+    assert len(model._in_head) == WORDS + 6 + CHARACTERS
+    weight = model.text_field_embedder.token_embedder_tokens_2.weight
+    assert not weight.requires_grad
     assert not weight[:2].any()
     torch.testing.assert_close(weight[2:].norm(dim=1), torch.ones(len(weight) - 2))
     reader = DatasetReader.from_params(Params(config["dataset_reader"]))
     batch = Batch(reader.read(config["train_data_path"]))
     batch.index_instances(model.vocab)
     assert torch.isfinite(model(**batch.as_tensor_dict())["loss"])
+
+    with_elmo = built(config_of(repository, "elmo"), tmp_path / "elmo")
+    assert with_elmo.encoder.get_input_dim() == WORDS + 6 + CHARACTERS + ELMO
+    alone = built(config_of(repository, "elmo_only"), tmp_path / "elmo_only")
+    assert alone.encoder.get_input_dim() == CHARACTERS + ELMO
+    trained, widened = (
+        sum(parameter.numel() for parameter in each.parameters() if parameter.requires_grad)
+        for each in (with_elmo, built(config_of(repository, "widened"), tmp_path / "widened"))
+    )
+    assert abs(widened - trained) < 0.005 * trained
+
+
+def config_of(repository: Path, arm: str) -> dict[str, Any]:
+    file = repository / "experiments" / "coref" / f"{arm}.jsonnet"
+    return dict(json.loads(evaluate_snippet("arm", f"import '{file}'", ext_vars=dict(os.environ))))
 
 
 def test_the_page_has_no_other_snippets(repository: Path) -> None:
