@@ -59,6 +59,12 @@ def test_switches_of_the_reader_are_of_training_alone(repository: Path) -> None:
         assert key not in config["validation_dataset_reader"]
 
 
+def test_predicates_without_a_verb_are_skipped_in_every_set(repository: Path) -> None:
+    config = switched(repository, "official OntoNotes: skip predicates whose column has no `V`")
+    assert config["dataset_reader"]["skip_without_verb"] is True
+    assert config["validation_dataset_reader"]["skip_without_verb"] is True
+
+
 def test_the_norm_in_place_of_the_numbers(repository: Path) -> None:
     page = (repository / "docs" / "srl.md").read_text(encoding="utf-8")
     (snippet,) = re.findall(r"`(trainer\+: [^`]+)`", page)
@@ -69,4 +75,4 @@ def test_the_norm_in_place_of_the_numbers(repository: Path) -> None:
 
 
 def test_the_page_has_no_other_snippets(repository: Path) -> None:
-    assert len(snippets("srl", repository)) == 9
+    assert len(snippets("srl", repository)) == 10
