@@ -1,4 +1,4 @@
-"""Token embedder of fixed word vectors in which a word without a vector is nought."""
+"""Token embedder of fixed word vectors in which a word without a vector is zero."""
 
 from typing import Any
 

@@ -64,7 +64,7 @@ def _parameters(task: TaskRuns) -> Iterator[Block]:
     counts = {arm.title: arm.done[0].parameters for arm in task.arms.values() if arm.done}
     known = [f"{title} {count:,}" for title, count in counts.items() if count is not None]
     if known:
-        yield f"Trainable parameters: {', '.join(known)}."
+        yield f"Trainable parameters: {'; '.join(known)}."
 
 
 def _tests(task: TaskRuns) -> Iterator[Block]:

@@ -19,6 +19,8 @@ _SUITE_KEYS = ("title", "profile", "default", "results", "committed", "seeds", "
 _TASK_KEYS = ("arms", "seeds", "budget")
 _ARM_KEYS = ("config", "title", "profile", "overrides", "seeds")
 _BUDGET_KEYS = ("description", "overrides")
+# titles of arms that are not their names with blanks
+_TITLES = {ELMO: "ELMo"}
 
 
 @dataclass(frozen=True)
@@ -322,7 +324,7 @@ class _SuiteFile:
             self._refuse(f"{place}.overrides", f"{shared[0]!r} belongs to the budget, which is the same for all arms")
         return Arm(
             name=name,
-            title=self._text(entries, place, "title", name.replace("_", " ")),
+            title=self._text(entries, place, "title", _TITLES.get(name, name.replace("_", " "))),
             config_file=config_file.resolve(),
             profile=self._profile(self._text(entries, place, "profile", profile)),
             overrides=overrides,

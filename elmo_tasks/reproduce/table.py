@@ -111,7 +111,7 @@ def _row(task: TaskRuns) -> list[str]:
     baseline, elmo = task.scores(BASELINE), task.scores(ELMO)
     row += [spread(baseline, task.decimals), spread(elmo, task.decimals), _increase(baseline, elmo, task.decimals)]
     counts = [len(baseline)] if len(baseline) == len(elmo) else [len(baseline), len(elmo)]
-    return [*row, f"n = {', '.join(map(str, counts))}"]
+    return [*row, f"n = {' and '.join(map(str, counts))}"]
 
 
 def _increase(baseline: Sequence[float], elmo: Sequence[float], decimals: int) -> str:

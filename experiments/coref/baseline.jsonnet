@@ -24,7 +24,7 @@ local data = profile.task('coref');
   test_data_path: data.test,
   evaluate_on_test: true,  // once, by the model that was best on development data
 
-  // the words of the vector file: any other has no vector and is nought
+  // the words of the vector file: any other has no vector and is zero
   datasets_for_vocab_creation: ['train'],
   vocabulary: {
     pretrained_files: { tokens: profile.word_vectors.file },

@@ -16,7 +16,7 @@ local data = profile.task('ner');
       characters: {
         type: 'characters',
         min_padding_length: 3,
-        // AllenNLP's CNN sees no window that reaches into padding: without these, words of one or two letters are nought
+        // AllenNLP's CNN sees no window that reaches into padding: without these, words of one or two letters are zero
         character_tokenizer: { start_tokens: ['<w>'], end_tokens: ['</w>'] },
       },
     },

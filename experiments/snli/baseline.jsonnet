@@ -62,7 +62,7 @@ local data = profile.task('snli');
       batch_size: 32,
     },
   },
-  validation_data_loader: { batch_size: 32 },  // with layer norm ELMo's numbers hang on the batch: as in training
+  validation_data_loader: { batch_size: 32 },  // with layer norm ELMo's numbers depend on the batch: as in training
 
   trainer: {
     optimizer: { type: 'adam', lr: 0.0004 },

@@ -1,5 +1,5 @@
 // SNLI on real data under a budget for two cores: the 7,487 training pairs that are to be had (7,481 of them with a
-// label), the official development and test sets. Dropout 0.2 for the paper's 0.5, which with so few pairs leaves even
+// label), the official development and test sets. Dropout 0.2 instead of the paper's 0.5, which with so few pairs leaves even
 // the training pairs unlearned (docs/findings.md): chosen by the baseline's development data, seed 101, before any run
 // of another arm. What the ELMo arms alone drop out, 0.5 in the paper too, goes with it.
 local budget = import 'budget.libsonnet';

@@ -37,7 +37,7 @@ local budget = import 'budget.libsonnet';
           config: '../sst5/elmo.jsonnet',
           profile: '../profiles/open-short.jsonnet',
         },
-        shuffled_bilm: { title: 'the same, shuffled text', config: '../sst5/shuffled_bilm.jsonnet' },
+        shuffled_bilm: { title: 'biLM, short training, shuffled text', config: '../sst5/shuffled_bilm.jsonnet' },
         widened: { title: 'widened baseline', config: '../sst5/widened.jsonnet' },
       },
     },

@@ -38,7 +38,7 @@ class Environment:
         )
 
     def out(self, code: str, **variables: str) -> str:
-        """What a piece of code prints; it must run without a word on standard error."""
+        """What a piece of code prints; it must print nothing on standard error."""
         done = self.run("-c", code, **variables)
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""

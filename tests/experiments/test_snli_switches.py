@@ -16,7 +16,7 @@ switched = partial(changed, "snli")
 
 WORDS, ELMO = 300, 96
 ALLENNLP = "AllenNLP's configuration with ELMo, over `elmo_only.jsonnet`"
-NO_LAYER_NORM = "probabilities that hang on the pair alone: no layer norm"
+NO_LAYER_NORM = "probabilities that depend on the pair alone: no layer norm"
 
 
 def test_words_of_the_parses(repository: Path) -> None:

@@ -175,7 +175,7 @@ def test_another_sentence_is_refused_for_trees_too(sst5, tmp_path: Path) -> None
         read_items("sst5", predictions, path, 2 / 3)
 
 
-def test_nothing_found_and_nothing_to_find_is_nought(tmp_path: Path) -> None:
+def test_nothing_found_and_nothing_to_find_is_zero(tmp_path: Path) -> None:
     path = tmp_path / "eng.testb"
     path.write_text("Fine J O O\n", encoding="utf-8")
     predictions = write_predictions(

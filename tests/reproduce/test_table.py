@@ -24,7 +24,7 @@ AMBIGUOUS = [item < 10 for item in range(NUM_ITEMS)]
 
 
 def planned(arm: str, seed: int, result: Result | None, task: str = "sst5", **more: Any) -> PlannedRun:
-    title = {"elmo": "elmo", "random_bilm": "random biLM"}.get(arm, arm)
+    title = {"elmo": "ELMo", "random_bilm": "random biLM"}.get(arm, arm)
     described = Arm(arm, title, Path("/repository/x.jsonnet"), "open", {}, (1, 2, 3))
     run = Run(task, described, seed, BUDGET)
     entries = {
@@ -79,10 +79,10 @@ Budget, the same for all arms: few phrases.
 
 The profile changes, for all arms alike: encoder.hidden_size 48, trainer.patience null.
 
-                  -------------------- paper ---------------------  --------------------- here --------------------
+                  -------------------- paper ---------------------  ---------------------- here ----------------------
 task              previous best  baseline  + ELMo         increase  baseline    + ELMo           increase  seeds
-----------------  -------------  --------  ----------  -----------  ----------  ----------  -------------  --------
-SST-5 (accuracy)  53.7           51.4      54.7 ± 0.5  3.3 / 6.8 %  47.5 ± 6.6  63.8 ± 1.8  16.2 / 31.0 %  n = 3, 2
+----------------  -------------  --------  ----------  -----------  ----------  ----------  -------------  -----------
+SST-5 (accuracy)  53.7           51.4      54.7 ± 0.5  3.3 / 6.8 %  47.5 ± 6.6  63.8 ± 1.8  16.2 / 31.0 %  n = 3 and 2
 
 Test scores in percent; ours: mean ± standard deviation over n seeds. Paper: Peters et al. 2018, Table 1; previous
 best: SST-5 McCann et al. 2017. Increase: absolute / relative, the latter the share of the baseline's error that is
@@ -91,10 +91,10 @@ gone.
 arm          n  dev          test        over the baseline        ELMo over it             epochs  time a run  an epoch
 -----------  -  -----------  ----------  -----------------------  -----------------------  ------  ----------  --------
 baseline     3  49.0 ± 10.0  47.5 ± 6.6                           +16.2 ± 4.0 (+4.0 s.e.)     5.0  1 min 02 s      12 s
-elmo         2  74.0 ± 7.1   63.8 ± 1.8  +16.2 ± 4.0 (+4.0 s.e.)                              5.0  1 min 02 s      12 s
+ELMo         2  74.0 ± 7.1   63.8 ± 1.8  +16.2 ± 4.0 (+4.0 s.e.)                              5.0  1 min 02 s      12 s
 random biLM  1  59.0         52.5        +5.0                     +11.2                       5.0  1 min 01 s      12 s
 
-Trainable parameters: baseline 1,000, elmo 2,000.
+Trainable parameters: baseline 1,000; ELMo 2,000.
 
 ELMo against the baseline, on the test set:
 
@@ -109,16 +109,16 @@ run                  dev  test  epochs  best epoch        time  remark
 baseline seed 1     39.0  40.0  5 of 6           3  1 min 01 s
 baseline seed 2     49.0  50.0  5 of 6           3  1 min 02 s
 baseline seed 3     59.0  52.5  5 of 6           3  1 min 03 s
-elmo seed 1         69.0  62.5  5 of 6           3  1 min 01 s
-elmo seed 2         79.0  65.0  5 of 6           3  1 min 02 s
-elmo seed 3            –     –       –           –  1 min 03 s  failed
+ELMo seed 1         69.0  62.5  5 of 6           3  1 min 01 s
+ELMo seed 2         79.0  65.0  5 of 6           3  1 min 02 s
+ELMo seed 3            –     –       –           –  1 min 03 s  failed
 random biLM seed 1  59.0  52.5  5 of 6           3  1 min 01 s
 random biLM seed 2     –     –       –           –           –  not run yet
 
 Learned weights of the biLM's layers, the lowest first:
 
-- elmo seed 1: input 0.25 0.50 0.25, γ 1.25
-- elmo seed 2: input 0.25 0.50 0.25, γ 1.25
+- ELMo seed 1: input 0.25 0.50 0.25, γ 1.25
+- ELMo seed 2: input 0.25 0.50 0.25, γ 1.25
 
 Remarks:
 
@@ -157,7 +157,7 @@ def test_the_same_as_markdown():
         "| here: baseline | here: + ELMo | here: increase | here: seeds |",
         "| --- | --- | --- | --- | ---: | --- | --- | ---: | --- |",
         "| SST-5 (accuracy) | 53.7 | 51.4 | 54.7 ± 0.5 | 3.3 / 6.8 % "
-        "| 47.5 ± 6.6 | 63.8 ± 1.8 | 16.2 / 31.0 % | n = 3, 2 |",
+        "| 47.5 ± 6.6 | 63.8 ± 1.8 | 16.2 / 31.0 % | n = 3 and 2 |",
     ]
     # Every word of the one is in the other, whatever stands around it.
     words, of_markdown = (set(text.replace("-", " ").replace(":", " ").split()) for text in (TEXT, markdown))
@@ -250,7 +250,7 @@ def test_an_outdated_result_does_not_count():
 def test_resumed_and_shortened_runs_are_marked():
     shortened = dataclasses.replace(result("elmo", 1, 5), cut_short=True, attempts=3)
     text = as_text(table(suite(), [planned("elmo", 1, shortened)]))
-    assert next(line for line in text.splitlines() if line.startswith("elmo seed 1 ")).endswith(
+    assert next(line for line in text.splitlines() if line.startswith("ELMo seed 1 ")).endswith(
         "cut short, resumed 2 ×"
     )
 
@@ -279,7 +279,7 @@ Development scores while training, means over the seeds:
 arm          1     2     3     4
 --------  ----  ----  ----  ----
 baseline  25.0  45.0  55.0  35.0
-elmo      45.0  55.5  65.0     –
+ELMo      45.0  55.5  65.0     –
 
 The baseline's best of these is 55.0, in epoch 3; ELMo passes it in epoch 2.
 """

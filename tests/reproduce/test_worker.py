@@ -177,7 +177,7 @@ def test_two_arms_by_the_real_allennlp(repository: Path, tmp_path: Path):
         assert (result.epochs, result.best_epoch, result.epoch_limit, result.cut_short) == (1, 1, 1, False)
         assert result.items is not None
         assert 100 * result.items.scores()[0].mean() == pytest.approx(result.test_score)
-        # Half of the sample's sentences hang on an ambiguous word.
+        # Half of the sample's sentences depend on an ambiguous word.
         assert result.items.members("ambiguous").mean() == 0.5
         assert result.machine["device"] == "cpu" or torch.cuda.is_available()
         assert {len(mix.weights) for mix in result.mixes.values()} == ({3} if arm == "elmo" else set())

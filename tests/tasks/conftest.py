@@ -195,7 +195,7 @@ def build_model(repository: Path, published_tiny_profile: Path) -> BuildModel:
             node[last] = value
         torch.manual_seed(seed)
         model = Model.from_params(Params(model_params), vocab=vocabulary)
-        with torch.no_grad():  # biases and mixes start at nought, where much would pass
+        with torch.no_grad():  # biases and mixes start at zero, where much would pass
             for parameter in model.parameters():
                 if parameter.requires_grad:
                     parameter.add_(0.3 * torch.randn_like(parameter))

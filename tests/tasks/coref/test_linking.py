@@ -42,7 +42,7 @@ def test_the_loss_is_minus_the_log_of_what_falls_on_right_antecedents(columns: i
     assert float(antecedent_loss(scores, numbers)) == pytest.approx(expected, abs=1e-10)
 
 
-def test_the_loss_has_a_gradient_everywhere_and_is_nought_without_spans() -> None:
+def test_the_loss_has_a_gradient_everywhere_and_is_zero_without_spans() -> None:
     scores = scores_of(4, 3).requires_grad_()
     antecedent_loss(scores, torch.tensor([[0], [0], [-1], [0]])).backward()
     assert torch.isfinite(scores.grad).all()

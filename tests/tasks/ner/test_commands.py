@@ -11,7 +11,7 @@ from tests.tasks.commands import OFFICIAL, Commands
 
 
 def test_train_evaluate_and_count_items(commands: Commands, repository: Path) -> None:
-    # enough for a score that is not nought
+    # enough for a score that is not zero
     longer = {"trainer.num_epochs": 30, "trainer.optimizer.lr": 0.03, "model.dropout": 0.1}
     metrics = commands.train("ner", **longer)
     assert "train.txt: 12 sentences of 3 documents" in commands.log()

@@ -154,7 +154,7 @@ def changed(archives: dict[str, Path], tmp_path: Path) -> Any:
 def test_the_order_of_the_vocabularys_namespaces_is_nothing(
     archives: dict[str, Path], changed: Any, tmp_path: Path
 ) -> None:
-    """AllenNLP writes a set of them, in an order that hangs on the process."""
+    """AllenNLP writes a set of them, in an order that depends on the process."""
     file = "vocabulary/non_padded_namespaces.txt"
     with tarfile.open(archives["two"]) as archive:
         names = archive.extractfile(file).read().decode().splitlines()

@@ -18,7 +18,7 @@ from tests.tasks.networks import logits_of, lstm_loop, padded, softmax, tensors_
 
 ARMS = ("baseline", "elmo", "elmo_only")
 ELMO = "text_field_embedder.token_embedders.elmo"
-# With layer norm ELMo's numbers hang on the batch (docs/snli.md); everything else must not.
+# With layer norm ELMo's numbers depend on the batch (docs/snli.md); everything else must not.
 NO_LAYER_NORM = {f"{ELMO}.do_layer_norm": False, "elmo_at_output.do_layer_norm": False}
 
 

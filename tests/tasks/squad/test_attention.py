@@ -26,7 +26,7 @@ def mask_of(lengths: tuple[int, ...]) -> torch.Tensor:
 
 
 def disturbed(module: torch.nn.Module) -> torch.nn.Module:
-    """In double precision, with no parameter at nought."""
+    """In double precision, with no parameter at zero."""
     module.double()
     with torch.no_grad():
         for number, parameter in enumerate(module.parameters()):

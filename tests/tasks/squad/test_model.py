@@ -372,7 +372,7 @@ def test_initial_values_are_those_of_the_papers_program(build: BuildModel, monke
     assert float(model.self_attention.no_attention.detach()) == -1.0
 
 
-def test_words_without_a_vector_are_nought_and_no_words_learn(build: BuildModel) -> None:
+def test_words_without_a_vector_are_zero_and_no_words_learn(build: BuildModel) -> None:
     model, _ = build("baseline")
     weight = model.text_field_embedder.token_embedder_tokens.weight
     assert not weight.requires_grad

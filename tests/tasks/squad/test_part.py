@@ -32,7 +32,7 @@ def test_a_path_is_the_whole_file(train_file: Path) -> None:
     assert ids(train_file) == ids(str(train_file)) == ids({"file": str(train_file)}) == every
 
 
-def test_articles_are_counted_from_nought(train_file: Path) -> None:
+def test_articles_are_counted_from_zero(train_file: Path) -> None:
     first, second, third = ids_of_articles(train_file)
     assert ids({"file": train_file, "articles": "0:1"}) == first
     assert ids({"file": train_file, "articles": "1:3"}) == second + third

@@ -11,7 +11,7 @@ from tests.tasks.commands import OFFICIAL, Commands
 
 
 def test_train_evaluate_score_and_predict(commands: Commands, repository: Path, tmp_path: Path) -> None:
-    # enough for a score that is not nought
+    # enough for a score that is not zero
     longer = {"trainer.num_epochs": 30, "trainer.optimizer": {"type": "adam", "lr": 0.02}}
     metrics = commands.train("srl", **longer)
     log = commands.log()

@@ -106,7 +106,7 @@ def test_the_loss_is_over_tokens_and_then_over_instances(build: BuildModel, loss
     assert float(result["loss"]) == pytest.approx(np.mean(each), abs=1e-10)
 
 
-def test_what_is_orthogonal_at_the_start_and_what_is_nought(build: BuildModel) -> None:
+def test_what_is_orthogonal_at_the_start_and_what_is_zero(build: BuildModel) -> None:
     model, _ = build("baseline")
     torch.manual_seed(1)
     tagger = type(model)(
