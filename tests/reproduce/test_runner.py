@@ -119,7 +119,7 @@ def test_a_failed_run_stays_as_failed_until_it_is_asked_for_again(miniature: Min
     assert (failed.status, failed.error) == ("failed", "ValueError: nan loss encountered")
     assert failed.log == "out/small/sst5-elmo-seed2/log.txt"
     assert [planned.run.slug for planned in table.failed] == ["sst5-elmo-seed2"]
-    assert "n = 2, 1" in table.text
+    assert "n = 2 and 1" in table.text
     assert "Failed: sst5 elmo seed 2: ValueError: nan loss encountered" in table.text
 
     miniature.behave()
