@@ -22,6 +22,7 @@ from elmo_tasks.tasks.srl.reader import LABEL_NAMESPACE
 from elmo_tasks.tasks.srl.viterbi import TagDecoder
 
 LOSSES = ("mean", "sum")
+DECODINGS = ("log_probabilities", "probabilities")
 # What an answer hands on of the reader's metadata.
 _HANDED_ON = ("words", "sentence", "proposition", "num_propositions", "predicate", "lemma")
 
@@ -35,7 +36,7 @@ class SemanticRoleTagger(Model):
         h    = alternating highway LSTM over x               [h; ELMo'] with ELMo at the output
         p_t  = softmax(W h_t + b)                            over IOB2 tags
 
-    The loss is the negative log-likelihood of the gold tags. Tags are decoded by Viterbi among well-formed sequences.
+    The loss is the negative log-likelihood of the gold tags. Decoded is the best well-formed sequence, by Viterbi.
 
     Parameters
     ----------
@@ -51,6 +52,9 @@ class SemanticRoleTagger(Model):
         ELMo at the output, beside h; its biLM run is the input's.
     loss
         ``mean`` of the tokens of an instance, or their ``sum``; then the mean over instances.
+    decoding
+        what is summed over a sequence that is to be the best: ``log_probabilities``, which makes it the most probable
+        one, or ``probabilities`` (AllenNLP), which makes it the one with most tags right on average.
     role_metrics
         whether the metrics have the F1 of every role as ``f1_LABEL``.
     kwargs
@@ -70,13 +74,17 @@ class SemanticRoleTagger(Model):
         predicate_dim: int = 100,
         elmo_at_output: Lazy[OutputELMo] | None = None,
         loss: str = "mean",
+        decoding: str = "log_probabilities",
         role_metrics: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(vocab, **kwargs)
         if loss not in LOSSES:
             raise InputError(f"model.loss is {loss!r}, expected one of {', '.join(LOSSES)}.")
+        if decoding not in DECODINGS:
+            raise InputError(f"model.decoding is {decoding!r}, expected one of {', '.join(DECODINGS)}.")
         self._loss = loss
+        self._decodes_logarithms = decoding == "log_probabilities"
         self._role_metrics = role_metrics
         by_index = vocab.get_index_to_token_vocabulary(LABEL_NAMESPACE)
         self._tags: list[str] = [by_index[index] for index in range(len(by_index))]
@@ -135,7 +143,8 @@ class SemanticRoleTagger(Model):
         if tags is not None:
             result["loss"] = self._mean_loss(log_probabilities, tags, mask)
         if not self.training or tags is None:
-            result["tags"] = self._decoder(log_probabilities.detach(), mask)
+            scores = log_probabilities.detach()
+            result["tags"] = self._decoder(scores if self._decodes_logarithms else scores.exp(), mask)
         if metadata is not None:
             for key in _HANDED_ON:
                 if all(key in item for item in metadata):

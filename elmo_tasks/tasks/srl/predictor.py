@@ -75,19 +75,21 @@ class BracketsPredictor(SRLPredictor):
     """
     As ``paper_srl``, but the answer is printed as a drawing a predicate, with a blank line behind the last.
 
-    A sentence without predicates is printed as it is, with the hint below it. In colours on a terminal, one for each
-    role, unless the environment has ``NO_COLOR`` (https://no-color.org).
+    A sentence without predicates is printed as it is, with the hint below it; with ``--use-dataset-reader`` each
+    instance, which is one predicate's, has its drawing. In colours on a terminal, one for each role, unless the
+    environment has ``NO_COLOR`` (https://no-color.org).
     """
 
     @overrides
     def dump_line(self, outputs: JsonDict) -> str:
         """The answer as text."""
-        drawings = [
-            draw(outputs["words"], [Span(one["role"], one["start"], one["end"]) for one in found["arguments"]], True)
-            if colours.wanted()
-            else found["drawing"]
-            for found in outputs["predicates"]
-        ]
+        if "predicates" in outputs:
+            found = [
+                [(one["role"], one["start"], one["end"]) for one in each["arguments"]] for each in outputs["predicates"]
+            ]
+        else:  # the model's own answer, for an instance of the dataset reader
+            found = [outputs["arguments"]]
+        drawings = [draw(outputs["words"], [Span(*span) for span in spans], colours.wanted()) for spans in found]
         lines = drawings or [" ".join(outputs["words"]), *([outputs["hint"]] if "hint" in outputs else [])]
         return "".join(f"{line}\n" for line in [*lines, ""])
 

@@ -97,6 +97,9 @@ class SRLReader(DatasetReader):
             else:
                 num_predicates += 1
             yield instance
+        if not num_predicates + num_without:
+            wanted = "sentence" if self._keep_without_predicate else "predicate"
+            raise InputError(f"{file_path}: there is nothing to read, expected one {wanted} or more.")
         self._report(file_path, counts, num_predicates, num_without)
 
     @overrides(check_signature=False)

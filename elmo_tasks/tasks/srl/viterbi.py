@@ -40,7 +40,7 @@ class TagDecoder(torch.nn.Module):
         Parameters
         ----------
         scores
-            ``(batch_size, num_tokens, num_tags)``, logarithms of the tags' probabilities.
+            ``(batch_size, num_tokens, num_tags)``, finite; the best sequence has the greatest sum of them.
         mask
             bool ``(batch_size, num_tokens)``, true at tokens, which come first.
 

@@ -293,5 +293,34 @@ def test_a_loss_that_there_is_not(build: BuildModel) -> None:
         build("baseline", {"loss": "max"})
 
 
+def test_a_decoding_that_there_is_not(build: BuildModel) -> None:
+    with pytest.raises(
+        InputError, match=r"model\.decoding is 'sum', expected one of log_probabilities, probabilities\."
+    ):
+        build("baseline", {"decoding": "sum"})
+
+
+@pytest.mark.parametrize(
+    ("decoding", "expected"), [("log_probabilities", ["O"] * 3), ("probabilities", ["O", "B-ARG0", "I-ARG0"])]
+)
+def test_what_is_summed_over_a_sequence(
+    build: BuildModel, monkeypatch: pytest.MonkeyPatch, decoding: str, expected: list[str]
+) -> None:
+    model, instances = build("baseline", {"decoding": decoding})
+    names = tags_of(model)
+    # two words are all but surely inside an argument that all but surely does not begin
+    rows = [{"O": 0.98, "B-ARG0": 0.01, "I-ARG0": 0.01}] + [{"O": 0.0999, "B-ARG0": 0.0001, "I-ARG0": 0.9}] * 2
+    probabilities = torch.tensor([[row.get(tag, 1e-12) for tag in names] for row in rows])
+    instance = next(one for one in instances if len(one["metadata"]["words"]) >= len(rows))
+    tensors = tensors_of(model, [instance])
+    words = len(instance["metadata"]["words"])
+    outside = torch.tensor([1.0 if tag == "O" else 1e-12 for tag in names])
+    padded = torch.cat([probabilities, outside.expand(words - len(rows), -1)])
+    monkeypatch.setattr(model.tag_projection, "forward", lambda _: padded.log().unsqueeze(0))
+    with torch.no_grad():
+        (path,) = model(**tensors)["tags"]
+    assert [names[tag] for tag in path][: len(rows)] == expected
+
+
 def test_its_predictor_is_known() -> None:
     assert Predictor.by_name("paper_srl") is SRLPredictor

@@ -145,6 +145,10 @@ def test_drawings_in_colours_on_a_terminal_alone(
     nothing = brackets.predict_json({"sentence": "Fine."})
     assert brackets.dump_line(nothing) == f"Fine .\n{nothing['hint']}\n\n"
     assert brackets.dump_line(brackets.predict_json({"sentence": "Fine.", "predicates": []})) == "Fine .\n\n"
+    # what --use-dataset-reader asks for: one predicate's instance
+    answering(*FOUND)
+    instance = predictor._dataset_reader.text_to_instance(WORDS[:5], 1)
+    assert brackets.dump_line(brackets.predict_instance(instance)) == drawing + "\n"
 
 
 def test_pieces_and_references_have_the_colour_of_their_role() -> None:

@@ -182,6 +182,14 @@ def test_budgets_must_be_positive() -> None:
         SRLReader(max_predicates=0)
 
 
+@pytest.mark.parametrize(("keep", "wanted"), [(True, "sentence"), (False, "predicate")])
+def test_a_file_of_which_nothing_is_an_instance(tmp_path: Path, keep: bool, wanted: str) -> None:
+    path = tmp_path / "empty.gold_conll"
+    path.write_text("#begin document (a); part 000\n#end document\n", encoding="utf-8")
+    with pytest.raises(InputError, match=rf"empty\.gold_conll: there is nothing to read, expected one {wanted}"):
+        list(SRLReader(keep_without_predicate=keep).read(path))
+
+
 def test_sentences_without_a_file() -> None:
     reader = SRLReader()
     words = ["Anna", "hung", "up", "."]
