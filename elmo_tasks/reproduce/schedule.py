@@ -6,6 +6,8 @@ from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 from allennlp.training.optimizers import Optimizer
 from overrides import overrides
 
+from elmo_tasks.errors import InputError
+
 
 @LearningRateScheduler.register("staircase")
 class Staircase(LearningRateScheduler):
@@ -20,10 +22,17 @@ class Staircase(LearningRateScheduler):
         what they are multiplied by.
     every
         steps between two falls.
+
+    Raises
+    ------
+    InputError
+        If ``every`` is below 1.
     """
 
     def __init__(self, optimizer: Optimizer, factor: float, every: int, **kwargs: Any) -> None:
         super().__init__(optimizer, **kwargs)
+        if every < 1:
+            raise InputError(f"learning_rate_scheduler.every is {every}, expected 1 step or more.")
         self.factor = factor
         self.every = every
         self._falls = 0

@@ -19,6 +19,8 @@ local data = profile.task('coref');
       },
     },
   },
+  // as the training reader, but for a budget that that one may be given
+  validation_dataset_reader: $.dataset_reader { max_documents: null },
   train_data_path: data.train,
   validation_data_path: data.dev,
   test_data_path: data.test,

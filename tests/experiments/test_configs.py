@@ -26,7 +26,7 @@ ELMO_AT_THE_INPUT = [
 ]
 # What elmo.jsonnet may change of baseline.jsonnet: + is new, ~ has another value.
 ALLOWED: dict[str, list[str]] = {
-    "coref": ELMO_AT_THE_INPUT[:2],
+    "coref": [*ELMO_AT_THE_INPUT[:2], "+validation_dataset_reader.token_indexers.elmo.*"],
     "ner": ELMO_AT_THE_INPUT,
     "srl": [*ELMO_AT_THE_INPUT, "+validation_dataset_reader.token_indexers.elmo.*"],
     "squad": [*ELMO_AT_THE_INPUT[:2], "+model.elmo_at_output.*"],

@@ -48,6 +48,18 @@ def test_sizes(repository: Path, tmp_path: Path) -> None:
     assert built(switched(repository, "the whole document in training"), tmp_path / "3")._max_sentences == 100000
 
 
+@pytest.mark.parametrize("in_config", [True, False])
+def test_a_budget_is_of_training_alone(repository: Path, in_config: bool) -> None:
+    file = repository / "experiments" / "coref" / "elmo.jsonnet"
+    if in_config:
+        budget = "{ dataset_reader+: { max_documents: 4, genre_part: 1 } }"
+        config = json.loads(evaluate_snippet("budget", f"(import '{file}') + {budget}", ext_vars=dict(os.environ)))
+    else:
+        config = Params.from_file(file, {"dataset_reader.max_documents": 4}).as_dict(quiet=True)
+    assert config["dataset_reader"]["max_documents"] == 4
+    assert config["validation_dataset_reader"] == {**config["dataset_reader"], "max_documents": None}
+
+
 def test_genres_of_ontogum(repository: Path) -> None:
     config = switched(repository, "genres of OntoGUM", "baseline")
     reader = DatasetReader.from_params(Params(config["dataset_reader"]))

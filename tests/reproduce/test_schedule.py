@@ -1,15 +1,17 @@
 """The staircase of learning rates, as the trainer walks it."""
 
+import pytest
 import torch
 from allennlp.common import Params
 from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 
 import elmo_tasks.plugin  # noqa: F401  (registers the scheduler)
+from elmo_tasks.errors import InputError
 
 
-def made() -> tuple[torch.optim.Optimizer, LearningRateScheduler]:
+def made(every: int = 3) -> tuple[torch.optim.Optimizer, LearningRateScheduler]:
     optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
-    params = Params({"type": "staircase", "factor": 0.9, "every": 3})
+    params = Params({"type": "staircase", "factor": 0.9, "every": every})
     return optimizer, LearningRateScheduler.from_params(params, optimizer=optimizer)
 
 
@@ -27,6 +29,11 @@ def rates(optimizer: torch.optim.Optimizer, scheduler: LearningRateScheduler, st
 def test_the_rate_falls_after_every_so_many_steps() -> None:
     expected = [0.5 * 0.9 ** (step // 3) for step in range(10)]
     assert rates(*made(), range(1, 11)) == expected
+
+
+def test_steps_between_two_falls() -> None:
+    with pytest.raises(InputError, match=r"learning_rate_scheduler\.every is 0, expected 1 step or more\."):
+        made(every=0)
 
 
 def test_it_goes_on_where_it_was() -> None:

@@ -34,19 +34,25 @@ class CorefPredictor(Predictor):
     The answer holds ``text`` (of words joined by single blanks and sentences by line feeds, where words were given),
     ``words`` by sentence, ``clusters``: each mention with ``text``, its ``sentence``, its tokens there from ``start``
     to ``end`` and its characters from ``start_character`` to ``end_character``, the ends excluded; and ``bracketed``,
-    the text with its mentions marked: ``[Mara]0 sold [her]0 ferry``.
+    the text with its mentions marked: ``[Mara]0 sold [her]0 ferry``. With ``--use-dataset-reader`` a document's answer
+    is that of its words by sentence, with its id as ``document`` and its ``part``.
     """
+
+    @overrides
+    def dump_line(self, outputs: JsonDict) -> str:
+        """The answer in JSON."""
+        return super().dump_line(_answer(outputs))
 
     @overrides
     def predict_json(self, inputs: JsonDict) -> JsonDict:
         """The answer to one request."""
-        return _located(inputs, super().predict_json(inputs))
+        return _located(super().predict_json(inputs), *_read(inputs))
 
     @overrides
     def predict_batch_json(self, inputs: list[JsonDict]) -> list[JsonDict]:
         """The answers to several requests."""
         answers = super().predict_batch_json(inputs)
-        return [_located(request, answer) for request, answer in zip(inputs, answers, strict=True)]
+        return [_located(answer, *_read(request)) for request, answer in zip(inputs, answers, strict=True)]
 
     @overrides
     def _json_to_instance(self, json_dict: JsonDict) -> Instance:
@@ -88,6 +94,7 @@ class BracketsPredictor(CorefPredictor):
     @overrides
     def dump_line(self, outputs: JsonDict) -> str:
         """The answer as text."""
+        outputs = _answer(outputs)
         clusters = [[(one["start_character"], one["end_character"]) for one in some] for some in outputs["clusters"]]
         return bracketed(outputs["text"], clusters, colours.wanted()) + "\n"
 
@@ -126,8 +133,15 @@ def _joined(sentences: Any) -> tuple[str, Places]:
     return "\n".join(lines), places
 
 
-def _located(request: JsonDict, answer: JsonDict) -> JsonDict:
-    text, places = _read(request)
+def _answer(outputs: JsonDict) -> JsonDict:
+    """The answer to a request, or one made of the model's own for a document of the dataset reader."""
+    if "text" in outputs:
+        return outputs
+    names = {key: outputs[key] for key in ("document", "part")}
+    return names | _located(outputs, *_joined(outputs["words"]))
+
+
+def _located(answer: JsonDict, text: str, places: Places) -> JsonDict:
     clusters = [[_placed(text, places, *mention) for mention in cluster] for cluster in answer["clusters"]]
     marks = [[(one["start_character"], one["end_character"]) for one in cluster] for cluster in clusters]
     kept = {key: value for key, value in answer.items() if key not in ("document", "part", "spans", "speakers")}

@@ -3,6 +3,8 @@
 import logging
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations, groupby
+from operator import attrgetter
 from typing import Any
 
 from allennlp.data import DatasetReader, Field, Instance, Token, TokenIndexer, Vocabulary
@@ -176,7 +178,8 @@ def _summary(documents: Sequence[Document]) -> str:
     clusters = [cluster for document in documents for cluster in document.clusters().values()]
     counts = {
         "documents": len(documents),
-        "of them without speakers": sum(
+        "of them without sentences": sum(not document.sentences for document in documents),
+        "without speakers": sum(
             not any(speaker != NOTHING for sentence in document.sentences for speaker in sentence.speakers)
             for document in documents
         ),
@@ -186,6 +189,7 @@ def _summary(documents: Sequence[Document]) -> str:
         "clusters": len(clusters),
         "of them with one mention": sum(len(cluster) == 1 for cluster in clusters),
         "spans in several clusters": sum(_shared(document.clusters()) for document in documents),
+        "pairs that cross": sum(_crossing(document.clusters()) for document in documents),
     }
     return ", ".join(f"{count:,} {what}" for what, count in counts.items())
 
@@ -193,3 +197,12 @@ def _summary(documents: Sequence[Document]) -> str:
 def _shared(clusters: Mapping[str, list[Mention]]) -> int:
     spans = [span for cluster in clusters.values() for span in set(cluster)]
     return len(spans) - len(set(spans))
+
+
+def _crossing(clusters: Mapping[str, list[Mention]]) -> int:
+    spans = sorted({span for cluster in clusters.values() for span in cluster})
+    return sum(
+        one.start < other.start < one.end < other.end
+        for _, together in groupby(spans, key=attrgetter("sentence"))
+        for one, other in combinations(together, 2)
+    )

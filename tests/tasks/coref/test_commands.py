@@ -25,7 +25,7 @@ def test_train_evaluate_predict_and_score(commands: Commands, repository: Path, 
         "model.max_span_width": 3,
     }
     metrics = commands.train("coref", **changes)
-    assert "six.gold_conll: 6 documents, 6 of them without speakers" in commands.log()
+    assert "six.gold_conll: 6 documents, 0 of them without sentences, 6 without speakers" in commands.log()
     assert 0 < metrics["test_f1"] <= 1
 
     # both commands write what the scorer reads

@@ -1,6 +1,7 @@
 """The predictors: clusters with their places in tokens and characters, whatever the text looks like."""
 
 import itertools
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,16 @@ def test_characters_of_given_words_are_counted_as_if_they_were_joined(predictor:
         "[She]0 did n't miss [it]1 ( [the ferry]1 ) .",
     ]
     assert answer["words"] == WORDS
+
+
+def test_documents_of_the_dataset_reader_are_answered_as_requests(predictor: Predictor) -> None:
+    assert isinstance(predictor, CorefPredictor)
+    asked = predictor.predict_json({"sentences": WORDS})
+    instance = predictor._dataset_reader.text_to_instance(WORDS, document="bc/a", part=1)
+    (output,) = predictor.predict_batch_instance([instance])
+    assert json.loads(predictor.dump_line(output)) == {"document": "bc/a", "part": 1, **asked}
+    brackets = BracketsPredictor(predictor._model, predictor._dataset_reader)
+    assert brackets.dump_line(output) == asked["bracketed"] + "\n"
 
 
 def test_colours_on_a_terminal_alone(archive: Path, predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:

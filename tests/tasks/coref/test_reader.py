@@ -69,9 +69,23 @@ def test_what_was_read_is_said_once(file: Path, tmp_path: Path, caplog: pytest.L
         list(CorefReader().read(path))
     (message,) = [record.getMessage() for record in caplog.records if record.name.endswith("coref.reader")]
     assert message == (
-        f"{path}: 1 documents, 1 of them without speakers, 2 sentences, 2 words, 3 mentions, 2 clusters, "
-        "1 of them with one mention, 1 spans in several clusters"
+        f"{path}: 1 documents, 0 of them without sentences, 1 without speakers, 2 sentences, 2 words, 3 mentions, "
+        "2 clusters, 1 of them with one mention, 1 spans in several clusters, 0 pairs that cross"
     )
+    caplog.clear()
+    list(CorefReader().read(file))
+    assert "1 of them without sentences" in caplog.text
+
+
+def test_mentions_that_cross_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    marks = ["(0|(1", "(2", "0)", "2)|1)", "(3)"]  # 0 and 2 cross; 1 holds both, 3 stands behind them
+    rows = [f"a 0 {number} w XX * - - - - * {mark}" for number, mark in enumerate(marks)]
+    path = tmp_path / "crossing.gold_conll"
+    text = "\n".join(["#begin document (a); part 000", *rows, "", *rows, "", "#end document", ""])
+    path.write_text(text, encoding="utf-8")
+    with caplog.at_level(logging.INFO, "elmo_tasks.tasks.coref.reader"):
+        list(CorefReader().read(path))
+    assert caplog.messages[-1].endswith(", 2 pairs that cross")
 
 
 @pytest.mark.parametrize(("part", "expected"), [(0, "bc"), (1, "harbour"), (3, "harbour_0001"), (4, "")])
@@ -142,8 +156,8 @@ def test_real_training_data(shared_folder: Path, caplog: pytest.LogCaptureFixtur
     with caplog.at_level(logging.INFO, "elmo_tasks.tasks.coref.reader"):
         instances = list(CorefReader(genre_part=1).read(path))
     assert caplog.messages[-1].endswith(
-        ": 177 documents, 107 of them without speakers, 10,224 sentences, 177,410 words, 23,320 mentions, "
-        "5,311 clusters, 7 of them with one mention, 6 spans in several clusters"
+        ": 177 documents, 0 of them without sentences, 107 without speakers, 10,224 sentences, 177,410 words, "
+        "23,320 mentions, 5,311 clusters, 7 of them with one mention, 6 spans in several clusters, 3 pairs that cross"
     )
     assert len({one["genre"].label for one in instances}) == 15
 

@@ -45,7 +45,8 @@ def test_training_learns_the_training_documents(train: TrainConfig, tmp_path: Pa
     rates = {"model.lexical_dropout": 0.0, "model.dropout": 0.0, "trainer.patience": None}
     # nothing is lost to the pruning of so few words, which a training begins at random
     rates["model.spans_per_word"] = 1.0
-    train("baseline", **paths, **sizes, **rates, **{"trainer.num_epochs": 40, "dataset_reader.max_documents": 6})
+    six = {f"{kind}dataset_reader.max_documents": 6 for kind in ("", "validation_")}
+    train("baseline", **paths, **sizes, **rates, **six, **{"trainer.num_epochs": 40})
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["test_f1"] == 1.0
     assert metrics["training_loss"] < 1.0
