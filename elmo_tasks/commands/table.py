@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", type=_words, help="only these tasks, with commas between them")
     parser.add_argument("--seeds", type=_numbers, help="only these seeds, with commas between them")
     parser.add_argument("--arms", type=_words, help="only these arms, with commas between them")
-    parser.add_argument("--jobs", type=_positive, help="runs at a time (default: one a core)")
+    parser.add_argument("--jobs", type=_positive, help="runs at a time (default: one a core, or one a GPU)")
     parser.add_argument("--out", type=Path, help="where runs and results go (default: out, and results if committed)")
     parser.add_argument("--no-run", action="store_true", help="run nothing, and say which runs there are still to do")
     parser.add_argument("--retry-failed", action="store_true", help="run again what failed; the table says so")

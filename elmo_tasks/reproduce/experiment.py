@@ -9,7 +9,7 @@ import elmo_tasks
 from elmo_tasks.errors import InputError
 from elmo_tasks.extras import require_allennlp
 from elmo_tasks.reproduce.layout import as_markdown, as_text
-from elmo_tasks.reproduce.outcome import available_cores
+from elmo_tasks.reproduce.outcome import available_cores, visible_gpus
 from elmo_tasks.reproduce.plan import Places, PlannedRun, plan, profile_description, with_result
 from elmo_tasks.reproduce.progress import Display, display_for
 from elmo_tasks.reproduce.results import write_text
@@ -35,7 +35,7 @@ class Request:
     tasks, seeds, arms
         A choice of the suites' runs; None for all.
     jobs
-        Runs at a time; None for one a core.
+        Runs at a time; None for one a core, or one a GPU where runs may take one.
     out
         Where runs and results go; None for the usual places.
     run
@@ -151,14 +151,15 @@ def _run(
             if planned.obstacle is not None:
                 raise InputError(planned.obstacle)
         require_allennlp()
-        jobs = min(request.jobs or available_cores(), len(wanted))
+        gpus = visible_gpus() if any(planned.takes_any_gpu for planned in wanted) else []
+        jobs = min(request.jobs or len(gpus) or available_cores(), len(wanted))
         work = runs[0].places.relative(runs[0].places.work)
         display.event(
             f"Suite {suite.name}, profile {suite.profile}: {len(runs)} runs, {len(runs) - len(wanted)} of them done; "
             f"{jobs} at a time; logs and models in {work}"
         )
         known = [result for planned in runs if (result := planned.current) is not None and result.done]
-        Runner(jobs, display, request.time_limit, worker).run(wanted, known)
+        Runner(jobs, display, request.time_limit, worker, gpus).run(wanted, known)
     return [with_result(planned) for planned in runs]
 
 

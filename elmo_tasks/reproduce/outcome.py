@@ -63,6 +63,17 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
+def visible_gpus() -> list[str]:
+    """The GPUs that this process may use, as ``CUDA_VISIBLE_DEVICES`` names them."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return []
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = map(str, range(torch.cuda.device_count())) if chosen is None else chosen.split(",")
+    return [name.strip() for name in names][: torch.cuda.device_count()]
+
+
 def begin_attempt(folder: RunFolder) -> float:
     """
     Notes that a run is started, and returns the wall-clock seconds that it has had before.

@@ -163,6 +163,12 @@ class PlannedRun:
         """The variables that the run's configs and its profile depend on."""
         return {PROFILE_VARIABLE: self.run.arm.profile, SEED_VARIABLE: str(self.run.seed)}
 
+    @property
+    def takes_any_gpu(self) -> bool:
+        """Whether the config names no device, so that AllenNLP takes the first GPU that it sees."""
+        config = {} if self.identity is None else self.identity.config
+        return "cuda_device" not in config.get("trainer", {}) and "distributed" not in config
+
     def train_arguments(self, recover: bool = False) -> list[str]:
         """Arguments of `allennlp` for the training. It leaves the test file alone, which is read once, afterwards."""
         overrides = {**self.run.overrides, "evaluate_on_test": False}

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -41,6 +41,7 @@ class _Active:
     started: float
     progress: Progress
     share_before: float
+    gpu: str | None
     training_since: float | None = None
 
     def look(self) -> None:
@@ -72,15 +73,24 @@ class Runner:
         Seconds of training after which a run is ended with the epochs it has, and marked as cut short.
     worker
         The command of a worker.
+    gpus
+        Names of GPUs for ``CUDA_VISIBLE_DEVICES``. A run whose config names no device sees one of them alone, the one
+        that fewest others have.
     """
 
     def __init__(
-        self, jobs: int, display: Display, time_limit: float | None = None, worker: Sequence[str] = WORKER
+        self,
+        jobs: int,
+        display: Display,
+        time_limit: float | None = None,
+        worker: Sequence[str] = WORKER,
+        gpus: Sequence[str] = (),
     ) -> None:
         self._jobs = jobs
         self._display = display
         self._time_limit = time_limit
         self._worker = tuple(worker)
+        self._gpus = tuple(gpus)
         self._active: list[_Active] = []
         self._waiting: deque[PlannedRun] = deque()
         self._seconds: dict[tuple[str, str], list[float]] = defaultdict(list)
@@ -132,10 +142,11 @@ class Runner:
         job = Job(tuple(planned.train_arguments(resumed)), tuple(planned.evaluate_arguments()), left, watch_parent=True)
         job.write(folder.job)
         log = folder.log.open("ab")
+        gpu = self._free_gpu() if planned.takes_any_gpu else None
         process = subprocess.Popen(
             [*self._worker, str(folder.job)],
             cwd=planned.places.root,
-            env=_environment(planned),
+            env=_environment(planned, gpu),
             # Nothing is ever written to it: its end tells the worker that we are gone.
             stdin=subprocess.PIPE,
             stdout=log,
@@ -143,8 +154,12 @@ class Runner:
             start_new_session=True,
         )
         progress = read_progress(folder, planned.epoch_limit, planned.metric)
-        self._active.append(_Active(planned, process, log, before, time.monotonic(), progress, progress.share))
+        self._active.append(_Active(planned, process, log, before, time.monotonic(), progress, progress.share, gpu))
         self._display.event(f"{planned.run.title}: {'resumed' if resumed else 'started'}")
+
+    def _free_gpu(self) -> str | None:
+        taken = Counter(active.gpu for active in self._active)
+        return min(self._gpus, key=lambda gpu: taken[gpu], default=None)
 
     def _look(self) -> None:
         for active in list(self._active):
@@ -220,10 +235,11 @@ def _prepare(planned: PlannedRun) -> bool:
     return resumed
 
 
-def _environment(planned: PlannedRun) -> dict[str, str]:
-    """Several runs share the cores: one thread each is faster for all of them, and repeatable."""
+def _environment(planned: PlannedRun, gpu: str | None) -> dict[str, str]:
+    """Several runs share the cores: one thread each is faster for all of them, and repeatable; each sees one GPU."""
     threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-    return {**os.environ, **threads, **planned.environment(), "PYTHONUNBUFFERED": "1"}
+    device = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
+    return {**os.environ, **threads, **device, **planned.environment(), "PYTHONUNBUFFERED": "1"}
 
 
 def _discard_checkpoints(folder: RunFolder) -> None:

@@ -21,6 +21,7 @@ def main(job_file: Path) -> None:
     with (folder / "arguments.jsonl").open("a") as arguments:
         arguments.write(json.dumps({"train": job["train"], "evaluate": job["evaluate"]}) + "\n")
     print(f"seed {os.environ['ELMO_TASKS_SEED']}, threads {os.environ['OMP_NUM_THREADS']}")
+    print(f"GPU {os.environ.get('CUDA_VISIBLE_DEVICES')}")
     print("INFO - allennlp.training.optimizers - Number of trainable parameters: 12345")
 
     for epoch in range(3):

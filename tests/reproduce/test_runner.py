@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from elmo_tasks.errors import InputError
+from elmo_tasks.reproduce.outcome import visible_gpus
 from elmo_tasks.reproduce.plan import Places, PlannedRun, plan
 from elmo_tasks.reproduce.suite import load_suite
 from tests.reproduce.conftest import FAKE_WORKER, MiniatureRepository
@@ -58,6 +60,53 @@ def test_each_run_has_its_seed_and_one_thread(miniature: MiniatureRepository):
     for run in RUNS:
         log = (miniature.root / "out" / "small" / run / "log.txt").read_text()
         assert log.startswith(f"seed {run[-1]}, threads 1\n")
+
+
+def gpus_of(miniature: MiniatureRepository) -> list[str]:
+    logs = [(miniature.root / "out" / "small" / run / "log.txt").read_text() for run in RUNS]
+    return [log.splitlines()[1] for log in logs]
+
+
+def test_runs_that_go_on_together_share_out_the_gpus(
+    miniature: MiniatureRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("elmo_tasks.reproduce.experiment.visible_gpus", lambda: ["3", "GPU-5f"])
+    miniature.tables(jobs=4)
+    assert gpus_of(miniature) == ["GPU 3", "GPU GPU-5f"] * 2
+    miniature.tables(jobs=1, rerun=True)
+    assert gpus_of(miniature) == ["GPU 3"] * 4
+    miniature.tables(jobs=None, rerun=True)
+    assert "2 at a time" in miniature.display.events[0]
+
+
+@pytest.mark.parametrize(
+    ("variable", "count", "gpus"),
+    [(None, 2, ["0", "1"]), ("5, GPU-5f", 2, ["5", "GPU-5f"]), ("5,-1,6", 1, ["5"]), ("", 0, []), (None, 0, [])],
+)
+def test_gpus_have_the_names_that_the_user_gave_them(
+    monkeypatch: pytest.MonkeyPatch, variable: str | None, count: int, gpus: list[str]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    if variable is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", variable)
+    assert visible_gpus() == gpus
+
+
+def test_a_run_that_names_its_device_is_left_alone(
+    miniature: MiniatureRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("elmo_tasks.reproduce.experiment.visible_gpus", lambda: pytest.fail("nobody needs to know"))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
+    miniature.edit(
+        "experiments/suites/small.jsonnet",
+        "'trainer.num_epochs': 3",
+        "'trainer.num_epochs': 3, 'trainer.cuda_device': -1",
+    )
+    miniature.tables()
+    assert set(gpus_of(miniature)) == {"GPU 7"}
 
 
 def test_only_as_many_at_once_as_asked_for(miniature: MiniatureRepository):
