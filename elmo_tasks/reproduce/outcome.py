@@ -70,8 +70,12 @@ def visible_gpus() -> list[str]:
     if not torch.cuda.is_available():
         return []
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    names = map(str, range(torch.cuda.device_count())) if chosen is None else chosen.split(",")
-    return [name.strip() for name in names][: torch.cuda.device_count()]
+    count = torch.cuda.device_count()
+    if chosen is None:
+        return [str(number) for number in range(count)]
+    names = [name.strip() for name in chosen.split(",")]
+    # of the parts of divided GPUs (MIG) one process sees a single one, however many it may use
+    return names if names[0].startswith("MIG-") else names[:count]
 
 
 def begin_attempt(folder: RunFolder) -> float:

@@ -166,8 +166,7 @@ class PlannedRun:
     @property
     def takes_any_gpu(self) -> bool:
         """Whether the config names no device, so that AllenNLP takes the first GPU that it sees."""
-        config = {} if self.identity is None else self.identity.config
-        return "cuda_device" not in config.get("trainer", {}) and "distributed" not in config
+        return self.config["trainer"].get("cuda_device") is None and not self.config.get("distributed")
 
     def train_arguments(self, recover: bool = False) -> list[str]:
         """Arguments of `allennlp` for the training. It leaves the test file alone, which is read once, afterwards."""

@@ -236,7 +236,7 @@ def _prepare(planned: PlannedRun) -> bool:
 
 
 def _environment(planned: PlannedRun, gpu: str | None) -> dict[str, str]:
-    """Several runs share the cores: one thread each is faster for all of them, and repeatable; each sees one GPU."""
+    """Several runs share the cores: one thread each is faster for all of them, and repeatable."""
     threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
     device = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
     return {**os.environ, **threads, **device, **planned.environment(), "PYTHONUNBUFFERED": "1"}

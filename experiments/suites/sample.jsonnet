@@ -1,5 +1,5 @@
-// The README's table: every task on the sample world, without and with ELMo. Minutes on two cores; so small, the models
-// gain nothing from a GPU, of which all runs at once may ask too much.
+// The README's table: every task on the sample world, without and with ELMo. Minutes on two cores, one run on
+// each: models so small gain nothing from a GPU. For a profile of one's own with larger ones, copy this without the budget.
 {
   title: 'Baseline and ELMo on the sample world',
   profile: 'sample',

@@ -62,8 +62,9 @@ def test_a_budget_is_of_training_alone(repository: Path, in_config: bool) -> Non
 
 def test_genres_of_ontogum(repository: Path) -> None:
     config = switched(repository, "genres of OntoGUM", "baseline")
-    reader = DatasetReader.from_params(Params(config["dataset_reader"]))
-    assert {instance["genre"].label for instance in reader.read(config["train_data_path"])} == {"harbour", "tide"}
+    for key in ("dataset_reader", "validation_dataset_reader"):
+        reader = DatasetReader.from_params(Params(config[key]))
+        assert {instance["genre"].label for instance in reader.read(config["train_data_path"])} == {"harbour", "tide"}
 
 
 def test_a_second_table_of_vectors(repository: Path, tmp_path: Path, published_paper_profile: Path) -> None:

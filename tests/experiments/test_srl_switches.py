@@ -43,6 +43,8 @@ def test_mixes_of_elmo(repository: Path, tmp_path: Path) -> None:
 def test_switches_of_the_network(repository: Path, tmp_path: Path) -> None:
     assert built(switched(repository, "He et al.'s loss"), tmp_path / "1")._loss == "sum"
     assert built(switched(repository, "the F1 of every role"), tmp_path / "2")._role_metrics
+    purpose = "AllenNLP's decoding, the greatest sum of probabilities"
+    assert not built(switched(repository, purpose), tmp_path / "3")._decodes_logarithms
     for arm, purpose in (("biased", "AllenNLP's bias on the input's product"), ("plain", "He et al.'s loss")):
         encoder = built(switched(repository, purpose, "baseline"), tmp_path / arm).encoder
         assert all((layer.input_bias is not None) == (arm == "biased") for layer in encoder.layers)
@@ -75,4 +77,4 @@ def test_the_norm_in_place_of_the_numbers(repository: Path) -> None:
 
 
 def test_the_page_has_no_other_snippets(repository: Path) -> None:
-    assert len(snippets("srl", repository)) == 10
+    assert len(snippets("srl", repository)) == 11

@@ -81,7 +81,15 @@ def test_runs_that_go_on_together_share_out_the_gpus(
 
 @pytest.mark.parametrize(
     ("variable", "count", "gpus"),
-    [(None, 2, ["0", "1"]), ("5, GPU-5f", 2, ["5", "GPU-5f"]), ("5,-1,6", 1, ["5"]), ("", 0, []), (None, 0, [])],
+    [
+        (None, 2, ["0", "1"]),
+        ("5, 3", 2, ["5", "3"]),
+        ("GPU-5f,GPU-a0", 2, ["GPU-5f", "GPU-a0"]),
+        ("5,-1,6", 1, ["5"]),
+        ("MIG-a,MIG-b", 1, ["MIG-a", "MIG-b"]),
+        ("", 0, []),
+        (None, 0, []),
+    ],
 )
 def test_gpus_have_the_names_that_the_user_gave_them(
     monkeypatch: pytest.MonkeyPatch, variable: str | None, count: int, gpus: list[str]
@@ -107,6 +115,24 @@ def test_a_run_that_names_its_device_is_left_alone(
     )
     miniature.tables()
     assert set(gpus_of(miniature)) == {"GPU 7"}
+
+
+def test_one_arm_may_name_its_device(miniature: MiniatureRepository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("elmo_tasks.reproduce.experiment.visible_gpus", lambda: ["3"])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    baseline = "trainer: { num_epochs: 3"
+    miniature.edit("experiments/toy/baseline.jsonnet", baseline, f"{baseline}, cuda_device: null")
+    miniature.edit("experiments/toy/elmo.jsonnet", "model+", "trainer+: { cuda_device: 1 }, model+")
+    miniature.tables()
+    assert gpus_of(miniature) == ["GPU 3", "GPU None"] * 2
+
+
+def test_distributed_training_sees_all_gpus(miniature: MiniatureRepository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("elmo_tasks.reproduce.experiment.visible_gpus", lambda: ["3"])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    miniature.edit("experiments/toy/elmo.jsonnet", "model+", "distributed: { cuda_devices: [0, 1] }, model+")
+    miniature.tables()
+    assert gpus_of(miniature) == ["GPU 3", "GPU None"] * 2
 
 
 def test_only_as_many_at_once_as_asked_for(miniature: MiniatureRepository):

@@ -198,5 +198,5 @@ def test_the_controls_share_their_main_arms_with_the_sample_suite():
     assert not controls.default
     of_controls = {run.slug: (run.arm.config_file, run.overrides) for run in controls.runs()}
     assert {run.slug: (run.arm.config_file, run.overrides) for run in sample.runs()}.items() <= of_controls.items()
-    # one run a core on the first GPU may be more than that holds
+    # so small, they are soonest done with one run a core
     assert all(run.overrides["trainer.cuda_device"] == -1 for run in controls.runs())

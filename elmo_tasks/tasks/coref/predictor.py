@@ -16,6 +16,8 @@ from elmo_tasks.formats.conll2012 import Mention
 from elmo_tasks.tasks.coref.brackets import bracketed
 
 _KEYS = ("document", "sentences", "speakers", "genre")
+# Of the model's answer, what is no part of a request's.
+_NOT_TOLD = ("document", "loss", "part", "spans", "speakers")
 _EXPECTED = '{"document": "a text"} or {"sentences": [["a", "sentence"], ["another"]]}'
 
 Places = list[list[tuple[int, int]]]
@@ -144,7 +146,7 @@ def _answer(outputs: JsonDict) -> JsonDict:
 def _located(answer: JsonDict, text: str, places: Places) -> JsonDict:
     clusters = [[_placed(text, places, *mention) for mention in cluster] for cluster in answer["clusters"]]
     marks = [[(one["start_character"], one["end_character"]) for one in cluster] for cluster in clusters]
-    kept = {key: value for key, value in answer.items() if key not in ("document", "part", "spans", "speakers")}
+    kept = {key: value for key, value in answer.items() if key not in _NOT_TOLD}
     return {"text": text, **kept, "clusters": clusters, "bracketed": bracketed(text, marks)}
 
 

@@ -76,7 +76,7 @@ class BracketsPredictor(SRLPredictor):
     As ``paper_srl``, but the answer is printed as a drawing a predicate, with a blank line behind the last.
 
     A sentence without predicates is printed as it is, with the hint below it; with ``--use-dataset-reader`` each
-    instance, which is one predicate's, has its drawing. In colours on a terminal, one for each role, unless the
+    instance has its drawing. In colours on a terminal, one for each role, unless the
     environment has ``NO_COLOR`` (https://no-color.org).
     """
 

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elmo_tasks.errors import InputError
+from elmo_tasks.formats.conll2012 import Mention
 from elmo_tasks.tasks.coref import model as models
 from elmo_tasks.tasks.coref.predictor import BracketsPredictor, CorefPredictor, _read
 from tests.tasks.conftest import published
@@ -81,8 +82,10 @@ def test_characters_of_given_words_are_counted_as_if_they_were_joined(predictor:
 def test_documents_of_the_dataset_reader_are_answered_as_requests(predictor: Predictor) -> None:
     assert isinstance(predictor, CorefPredictor)
     asked = predictor.predict_json({"sentences": WORDS})
-    instance = predictor._dataset_reader.text_to_instance(WORDS, document="bc/a", part=1)
-    (output,) = predictor.predict_batch_instance([instance])
+    gold = [[Mention(0, 0, 1), Mention(1, 0, 1)]]
+    instance = predictor._dataset_reader.text_to_instance(WORDS, clusters=gold, document="bc/a", part=1)
+    output = predictor.predict_instance(instance)
+    assert "loss" in output
     assert json.loads(predictor.dump_line(output)) == {"document": "bc/a", "part": 1, **asked}
     brackets = BracketsPredictor(predictor._model, predictor._dataset_reader)
     assert brackets.dump_line(output) == asked["bracketed"] + "\n"
