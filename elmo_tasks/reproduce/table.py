@@ -63,7 +63,7 @@ def _caption(runs: Sequence[PlannedRun], description: str) -> Iterator[str]:
     for planned in runs:
         tasks_of_budget.setdefault(planned.run.budget.description, {})[planned.run.task] = None
     for budget, tasks in tasks_of_budget.items():
-        place = f" for {', '.join(tasks)}" if several else ""
+        place = f" for {', '.join(tasks)}" if len(tasks_of_budget) > 1 else ""
         yield f"Budget{place}, the same for all arms: {budget or 'the whole schedule of the configs'}."
     for task, changes in {planned.run.task: _profile_changes(planned) for planned in runs}.items():
         if changes:

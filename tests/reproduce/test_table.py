@@ -196,6 +196,8 @@ def test_a_budget_is_printed_once_for_all_its_tasks():
         "Budget for sst5, squad, the same for all arms: few epochs.",
         "Budget for ner, the same for all arms: the whole schedule of the configs.",
     ]
+    of_one_budget = as_text(table(suite(), [run for run in runs if run.run.task != "ner"]))
+    assert "Budget, the same for all arms: few epochs." in of_one_budget
 
 
 def test_no_result_yet_is_a_row_of_nothing():
