@@ -41,6 +41,15 @@ def test_the_last_layer_alone(repository: Path, tmp_path: Path) -> None:
     assert mix.gamma.requires_grad
 
 
+def test_lengths_of_word_vectors(repository: Path, tmp_path: Path) -> None:
+    of_unit_length = built(config_of(repository, "elmo"), tmp_path / "1")
+    as_they_are = built(switched(repository, "word vectors of their own length, not 1"), tmp_path / "2")
+    weights = [model.text_field_embedder.token_embedder_tokens.weight[2:] for model in (of_unit_length, as_they_are)]
+    lengths = weights[1].norm(dim=1, keepdim=True)
+    assert (lengths - 1).abs().max() > 0.1
+    torch.testing.assert_close(weights[0] * lengths, weights[1])
+
+
 def test_sizes(repository: Path, tmp_path: Path) -> None:
     fewer = built(switched(repository, "fewer kept spans"), tmp_path / "1")
     assert (fewer._spans_per_word, fewer._max_spans) == (0.3, 500)
@@ -110,4 +119,4 @@ def config_of(repository: Path, arm: str) -> dict[str, Any]:
 
 
 def test_the_page_has_no_other_snippets(repository: Path) -> None:
-    assert len(snippets("coref", repository)) == 7
+    assert len(snippets("coref", repository)) == 8
